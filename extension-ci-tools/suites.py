@@ -1,0 +1,61 @@
+"""Every suite that `make test` and .ci/run go through."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Callable
+
+import counts
+from engines import EXTENSION, ROOT, TOOLS, Client, default_engine, engines, of_kind
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    command: list[str]
+    # None for a tool that only succeeds or fails: it is one check, and the exit code tells which.
+    count: Callable[[str], counts.Counts] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+# What all tests stand on. A step is not counted, but if it fails there is nothing more to run.
+STEPS = [
+    Suite("build", ["make", "--no-print-directory", "all"]),
+    Suite("engines", [sys.executable, str(TOOLS / "setup_engines.py")]),
+]
+
+LINT = [
+    Suite("format", ["cargo", "fmt", "--all", "--check"]),
+    Suite("clippy", ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+]
+
+
+def sqllogictest(engine: Client) -> Suite:
+    command = ["cargo", "run", "--quiet", "--package", "sqllogictest-runner", "--"]
+    command += ["--engine", engine.label, "--python", str(engine.python)]
+    for known in engines():
+        command += ["--known-engine", known.label]
+    command += ["--driver", str(TOOLS / "sqllogictest" / "driver.py"), "--extension", str(EXTENSION)]
+    command += ["--jobs", str(os.cpu_count() or 2), str(ROOT / "test" / "sql")]
+    return Suite(f"sqllogictest {engine.label}", command, counts.sqllogictest)
+
+
+def pytest(name: str, engine: Client, *paths: str) -> Suite:
+    return Suite(name, [str(engine.python), "-m", "pytest", *paths], counts.pytest)
+
+
+def node(client: Client) -> Suite:
+    tests = sorted(str(path) for path in (ROOT / "test" / "clients" / "node").glob("*.test.mjs"))
+    environment = {"OPLOG_EXTENSION": str(EXTENSION), "OPLOG_NODE_ENVIRONMENT": str(client.environment)}
+    return Suite(client.label, ["node", "--test", "--test-reporter=tap", *tests], counts.node, environment)
+
+
+def test_suites() -> list[Suite]:
+    suites = [Suite("cargo", ["cargo", "test", "--workspace"], counts.cargo)]
+    suites += [sqllogictest(engine) for engine in engines()]
+    suites += [pytest(f"pytest {engine.label}", engine, "test", "--ignore=test/clients") for engine in engines()]
+    suites += [pytest(client.label, default_engine(), "test/clients/cli") for client in of_kind("cli")]
+    suites += [node(client) for client in of_kind("node")]
+    return suites
