@@ -112,16 +112,20 @@ def outcomes(directory, monkeypatch, *, load: bool) -> list:
     monkeypatch.chdir(directory)
     connection = connect("app.duckdb", load=load)
     answers = []
-    for number, statement in enumerate(STATEMENTS.strip().splitlines()):
+    recorded = []
+    for statement in map(str.strip, STATEMENTS.strip().splitlines()):
         if load:
             try:
-                record(connection, f"statement {number}")
+                record(connection, f"before {statement}")
+                recorded.append(f"before {statement}")
             except duckdb.TransactionException:
                 pass  # in an aborted transaction DuckDB runs nothing at all
         try:
             answers.append((statement, connection.execute(statement).fetchall()))
         except duckdb.Error as error:
             answers.append((statement, str(error)))
+    if load:
+        assert commands_in_log(connection) == recorded
     connection.close()
     exported = {file.name: file.read_text() for file in (directory / "exported").iterdir()}
     return answers + sorted(exported.items())
