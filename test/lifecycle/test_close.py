@@ -36,14 +36,14 @@ def test_close_frees_the_file_at_once(host):
     assert_free_and_complete(host)
 
 
-def test_close_of_the_last_cursor_frees_the_file(host):
-    connection = connect(host)
-    cursor = connection.cursor()
-    record(connection, "first")
-    connection.close()
-    record(cursor, "second")
-    record(cursor, "third")
-    cursor.close()
+def test_close_of_the_last_connection_frees_the_file(host):
+    # DuckDB's client shares one instance between connections to one path.
+    first, second = connect(host), connect(host)
+    record(first, "first")
+    first.close()
+    record(second, "second")
+    record(second, "third")
+    second.close()
     assert_free_and_complete(host)
 
 
