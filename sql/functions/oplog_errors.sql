@@ -1,0 +1,12 @@
+-- What failed, how often, since when, and what did it say last? Every status but success is a failure.
+SELECT
+    error_code,
+    command,
+    count(*) AS count,
+    min(timestamp) AS first_at,
+    max(timestamp) AS last_at,
+    arg_max(error_message, seq) AS last_message
+FROM operation_log
+WHERE status <> 'success' AND {filters}
+GROUP BY error_code, command
+ORDER BY count DESC, last_at DESC;

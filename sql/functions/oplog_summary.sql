@@ -1,0 +1,51 @@
+-- How did the whole period go? One row, also where nothing ran.
+WITH operation AS (
+    SELECT command, status, duration_ms, error_code
+    FROM operation_log
+    WHERE {filters}
+),
+total AS (
+    SELECT
+        count(*) AS operations,
+        count(*) FILTER (status = 'success') AS successes,
+        avg(duration_ms) AS avg_ms,
+        quantile_cont(duration_ms, [0.5, 0.95, 0.99]) AS quantiles_ms
+    FROM operation
+),
+by_command AS (
+    SELECT command, count(*) AS operations, avg(duration_ms) AS avg_ms
+    FROM operation
+    GROUP BY command
+),
+by_code AS (
+    SELECT error_code AS code, count(*) AS operations
+    FROM operation
+    WHERE status <> 'success'
+    GROUP BY error_code
+)
+SELECT
+    $period::VARCHAR AS period,
+    operations AS total_operations,
+    CASE WHEN operations > 0 THEN successes / operations END AS success_rate,
+    avg_ms AS avg_duration_ms,
+    quantiles_ms[1] AS p50_duration_ms,
+    quantiles_ms[2] AS p95_duration_ms,
+    quantiles_ms[3] AS p99_duration_ms,
+    coalesce(
+        (
+            SELECT map(
+                list(command ORDER BY operations DESC, command),
+                list({'count': operations, 'avg_ms': avg_ms} ORDER BY operations DESC, command)
+            )
+            FROM by_command
+        ),
+        map()
+    ) AS by_command,
+    coalesce(
+        (
+            SELECT list({'code': code, 'count': operations} ORDER BY operations DESC, code)
+            FROM by_code
+        ),
+        []
+    ) AS errors
+FROM total;

@@ -1,0 +1,410 @@
+//! One engine per log: it owns the queue, the writer, the metrics and the way to the store, wires them and shuts them
+//! down.
+//!
+//! Its life: the functions that `LOAD` registers share one engine; when DuckDB destroys them with the host instance,
+//! the last one drops it, and everything accepted is committed and the file closed before that returns.
+
+use crate::journal::{Queue, QueueFigures};
+use crate::metrics::Metrics;
+use crate::record::{Batch, Stamp};
+use crate::settings::{Setting, Settings, Value};
+use crate::store::{self, OpenError, Opened, Place, Purged, Reader, RetentionPolicy, Store};
+use crate::writer::{self, Command};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{mpsc, Arc, Condvar, Mutex, MutexGuard, RwLock, Weak};
+use std::thread::JoinHandle;
+
+/// Names the file that the log is kept in, whatever the host's is.
+pub const PATH_VARIABLE: &str = "OPLOG_PATH";
+
+/// What the engine, the functions and the writer thread share.
+pub struct Shared {
+    pub queue: Queue,
+    pub metrics: Metrics,
+    settings: RwLock<Settings>,
+    log: RwLock<Log>,
+}
+
+/// Where the log is now.
+struct Log {
+    /// None once the engine is shutting down: a reader keeps the file open.
+    reader: Option<Reader>,
+    place: Place,
+    role: Role,
+    /// What happened when it was opened, and what did not work since.
+    notes: Vec<String>,
+}
+
+/// How an engine came to its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The log is where it should be.
+    Owner,
+    /// Another process has the log; this one keeps its records in memory.
+    Guest,
+    /// The log cannot be opened where it should be; records are kept in memory.
+    Fallback,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Guest => "guest",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Shared {
+    pub fn settings(&self) -> Settings {
+        read(&self.settings).clone()
+    }
+
+    /// Remembers what went wrong in the background. Only the newest notes are kept.
+    pub fn note(&self, note: String) {
+        const NOTES_MAX: usize = 20;
+        let mut log = write(&self.log);
+        if log.notes.last() == Some(&note) {
+            return;
+        }
+        if log.notes.len() == NOTES_MAX {
+            log.notes.remove(0);
+        }
+        log.notes.push(note);
+    }
+
+    /// Called by the writer when the log has moved.
+    pub fn moved(&self, store: &Store) {
+        let mut log = write(&self.log);
+        if log.place != *store.place() {
+            log.reader = Some(store.reader());
+            log.place = store.place().clone();
+            log.role = Role::Owner;
+        }
+    }
+
+    pub fn policy(&self) -> RetentionPolicy {
+        let settings = read(&self.settings);
+        RetentionPolicy {
+            retention_us: settings.retention_us(),
+            error_retention_us: settings.error_retention_us(),
+            max_bytes: settings.max_size_bytes(),
+        }
+    }
+}
+
+/// What `oplog_status()` shows.
+pub struct Status {
+    pub place: Place,
+    pub role: Role,
+    pub notes: Vec<String>,
+    pub queue: QueueFigures,
+}
+
+pub struct Engine {
+    shared: Arc<Shared>,
+    commands: Mutex<mpsc::Sender<Command>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The registry's key of the open file, given free when the engine is gone.
+    registered: Mutex<Option<PathBuf>>,
+}
+
+impl Engine {
+    /// The engine for a host whose database file is `host_path`, none for one in memory. Hosts in one process whose log
+    /// is the same file share one engine.
+    pub fn open(host_path: Option<&Path>) -> Result<Arc<Self>, String> {
+        let wanted = match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
+            Some(path) => Place::File(PathBuf::from(path)),
+            None => host_path.map_or(Place::Memory, |path| {
+                Place::File(PathBuf::from(format!("{}.oplog", path.display())))
+            }),
+        };
+        match wanted.path().map(absolute) {
+            None => Self::start(&Place::Memory, None).map(Arc::new),
+            Some(path) => registry::get_or_open(&path, || {
+                Self::start(&Place::File(path.clone()), Some(path.clone()))
+            }),
+        }
+    }
+
+    fn start(wanted: &Place, registered: Option<PathBuf>) -> Result<Self, String> {
+        let (opened, role) = match store::open(wanted) {
+            Ok(opened) => (opened, Role::Owner),
+            Err(error) => fall_back(error, wanted)?,
+        };
+        let Opened { store, mut notes } = opened;
+        let mut settings = Settings::default();
+        for (name, text) in store.settings()? {
+            match Setting::by_name(&name).map(|setting| (setting, setting.parse(&text))) {
+                Some((setting, Ok(value))) => settings.put(setting, value),
+                Some((_, Err(problem))) => {
+                    notes.push(format!("a stored setting is ignored: {problem}"))
+                }
+                // Written by another version; it means nothing here and is kept.
+                None => {}
+            }
+        }
+        let shared = Arc::new(Shared {
+            queue: Queue::new(store.next_seq()?),
+            metrics: Metrics::new()?,
+            settings: RwLock::new(settings),
+            log: RwLock::new(Log {
+                reader: Some(store.reader()),
+                place: store.place().clone(),
+                role,
+                notes,
+            }),
+        });
+        let (sender, receiver) = mpsc::channel();
+        let for_writer = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("oplog-writer".into())
+            .spawn(move || writer::run(store, &for_writer, &receiver))
+            .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
+        Ok(Self {
+            shared,
+            commands: Mutex::new(sender),
+            writer: Mutex::new(Some(writer)),
+            registered: Mutex::new(registered),
+        })
+    }
+
+    /// Accepts operations: once this returns they are in the log's order.
+    pub fn record(&self, batch: Batch) -> Result<Stamp, String> {
+        let batch = Arc::new(batch);
+        let stamp = self.shared.queue.push(Arc::clone(&batch))?;
+        let max_series = read(&self.shared.settings).max_series();
+        self.shared.metrics.count(&batch, max_series);
+        Ok(stamp)
+    }
+
+    /// Counts operations that were refused.
+    pub fn count_rejected(&self, operations: u64) {
+        self.shared.metrics.figures.rejected.inc_by(operations);
+    }
+
+    /// Commits what waits; returns how many operations that were.
+    pub fn flush(&self) -> Result<u64, String> {
+        self.shared.queue.flush()
+    }
+
+    /// A reader that sees everything recorded so far. If that cannot be committed, the reader sees what is there, and
+    /// `oplog_status()` says what is wrong: an answer that lacks the newest rows beats none.
+    pub fn read(&self) -> Result<Reader, String> {
+        if let Err(error) = self.flush() {
+            self.shared.note(error);
+        }
+        self.reader()
+    }
+
+    /// A reader for questions about the log's form, which need no commit.
+    pub fn reader(&self) -> Result<Reader, String> {
+        read(&self.shared.log).reader.clone().ok_or_else(stopped)
+    }
+
+    pub fn settings(&self) -> Settings {
+        self.shared.settings()
+    }
+
+    pub fn strict(&self) -> bool {
+        read(&self.shared.settings).strict()
+    }
+
+    /// Puts a setting in force and has it stored.
+    pub fn set(&self, setting: Setting, value: Value) {
+        write(&self.shared.settings).put(setting, value);
+        self.send(Command::Store(setting, value));
+    }
+
+    pub fn note(&self, note: String) {
+        self.shared.note(note);
+    }
+
+    pub fn purge(&self) -> Result<Purged, String> {
+        let (reply, answer) = mpsc::channel();
+        self.flush()?;
+        self.send(Command::Purge(reply));
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    /// Moves the log to another file; returns how many rows moved.
+    pub fn move_to(&self, path: &Path) -> Result<u64, String> {
+        let path = absolute(path);
+        self.flush()?;
+        let mut registered = lock(&self.registered);
+        if registered.as_deref() == Some(path.as_path()) {
+            return Err(format!("the log is already in {}", path.display()));
+        }
+        registry::claim(&path)?;
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::Move(path.clone(), reply));
+        match answer.recv().map_err(|_| stopped()).and_then(|moved| moved) {
+            Ok(moved) => {
+                if let Some(old) = registered.replace(path) {
+                    registry::release(&old);
+                }
+                Ok(moved)
+            }
+            Err(error) => {
+                registry::release(&path);
+                Err(error)
+            }
+        }
+    }
+
+    fn send(&self, command: Command) {
+        // A writer that is gone has marked the queue; whoever waits for an answer learns it from the closed channel.
+        let _ = lock(&self.commands).send(command);
+        self.shared.queue.nudge();
+    }
+
+    pub fn status(&self) -> Status {
+        let log = read(&self.shared.log);
+        Status {
+            place: log.place.clone(),
+            role: log.role,
+            notes: log.notes.clone(),
+            queue: self.shared.queue.figures(),
+        }
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        let queue = self.shared.queue.figures();
+        let figures = &self.shared.metrics.figures;
+        figures.pending_operations.set(queue.operations as i64);
+        figures.pending_bytes.set(queue.bytes as i64);
+        &self.shared.metrics
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.queue.shut_down();
+        if let Some(writer) = lock(&self.writer).take() {
+            // The writer contains its own panics.
+            let _ = writer.join();
+        }
+        write(&self.shared.log).reader = None;
+        if let Some(path) = lock(&self.registered).take() {
+            registry::release(&path);
+        }
+    }
+}
+
+fn stopped() -> String {
+    "the writer has stopped; FROM oplog_status() says why".into()
+}
+
+/// A log in memory in place of one that cannot be opened, and why.
+fn fall_back(error: OpenError, wanted: &Place) -> Result<(Opened, Role), String> {
+    let mut opened = store::open(&Place::Memory).map_err(OpenError::into_text)?;
+    let path = wanted.path().unwrap_or(Path::new("")).display().to_string();
+    let (role, note) = match error {
+        OpenError::Locked(_) => (
+            Role::Guest,
+            format!("{path} belongs to another process; records are kept in memory, CALL oplog_open('file') keeps them"),
+        ),
+        OpenError::Damaged(text) | OpenError::Unusable(text) => (
+            Role::Fallback,
+            format!("{path} cannot be used; records are kept in memory, CALL oplog_open('file') keeps them ({text})"),
+        ),
+    };
+    opened.notes.push(note);
+    Ok((opened, role))
+}
+
+/// One path for one file, however it is spelled: links resolved as far as the file exists.
+fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    if let Ok(canonical) = path.canonicalize() {
+        return canonical;
+    }
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path,
+    }
+}
+
+/// The logs that are open in this process.
+///
+/// This is the one thing that spans host instances, and it has to: file locks do not keep two instances of one process
+/// apart, and two that write one file would destroy it.
+mod registry {
+    use super::*;
+
+    struct Open {
+        engines: Mutex<HashMap<PathBuf, Weak<Engine>>>,
+        released: Condvar,
+    }
+
+    static OPEN: std::sync::LazyLock<Open> = std::sync::LazyLock::new(|| Open {
+        engines: Mutex::default(),
+        released: Condvar::new(),
+    });
+
+    /// The engine that has the file open, or a new one. One that is being opened or closed is waited for.
+    pub fn get_or_open(
+        path: &Path,
+        start: impl FnOnce() -> Result<Engine, String>,
+    ) -> Result<Arc<Engine>, String> {
+        let mut engines = lock(&OPEN.engines);
+        while let Some(engine) = engines.get(path) {
+            if let Some(engine) = engine.upgrade() {
+                return Ok(engine);
+            }
+            engines = OPEN
+                .released
+                .wait(engines)
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+        engines.insert(path.to_path_buf(), Weak::new());
+        drop(engines);
+        match start() {
+            Ok(engine) => {
+                let engine = Arc::new(engine);
+                lock(&OPEN.engines).insert(path.to_path_buf(), Arc::downgrade(&engine));
+                OPEN.released.notify_all();
+                Ok(engine)
+            }
+            Err(error) => {
+                release(path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes a path for an engine that moves there.
+    pub fn claim(path: &Path) -> Result<(), String> {
+        let mut engines = lock(&OPEN.engines);
+        if engines.contains_key(path) {
+            return Err(format!(
+                "{} is the log of another database in this process; give another path",
+                path.display()
+            ));
+        }
+        engines.insert(path.to_path_buf(), Weak::new());
+        Ok(())
+    }
+
+    pub fn release(path: &Path) {
+        lock(&OPEN.engines).remove(path);
+        OPEN.released.notify_all();
+    }
+}

@@ -1,0 +1,316 @@
+//! The functions that answer from the engine itself, or that make it do something now and say what came of it.
+
+use super::Session;
+use crate::engine::Engine;
+use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
+use crate::settings::{Setting, Value as SettingValue};
+use std::path::Path;
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Text(String),
+    Integer(i64),
+}
+
+impl Value {
+    fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if text.is_empty() {
+            Self::Null
+        } else {
+            Self::Text(text)
+        }
+    }
+}
+
+type Answer = Result<Vec<Vec<Value>>, String>;
+
+/// A function whose rows the engine makes.
+pub struct Figure {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub example: &'static str,
+    /// Names and meanings of the positional parameters, all VARCHAR.
+    pub positional: &'static [(&'static str, &'static str)],
+    pub columns: &'static [(&'static str, TypeId)],
+    answer: fn(&Engine, &[String]) -> Answer,
+}
+
+const NAMED_VALUE: &[(&str, TypeId)] = &[
+    ("name", TypeId::Varchar),
+    ("value", TypeId::Varchar),
+    ("unit", TypeId::Varchar),
+    ("meaning", TypeId::Varchar),
+];
+
+pub const ALL: &[Figure] = &[
+    Figure {
+        name: "oplog_settings",
+        summary: "Every setting: its value, default, unit and meaning, and whether somebody set it.",
+        example: "FROM oplog_settings();",
+        positional: &[],
+        columns: &[
+            ("name", TypeId::Varchar),
+            ("value", TypeId::Varchar),
+            ("default_value", TypeId::Varchar),
+            ("unit", TypeId::Varchar),
+            ("is_set", TypeId::Varchar),
+            ("meaning", TypeId::Varchar),
+        ],
+        answer: settings,
+    },
+    Figure {
+        name: "oplog_status",
+        summary: "The engine's own figures: where the log is, what waits, what was refused, what went wrong.",
+        example: "FROM oplog_status();",
+        positional: &[],
+        columns: NAMED_VALUE,
+        answer: status,
+    },
+    Figure {
+        name: "oplog_flush",
+        summary: "Commits everything recorded so far to the log; the operations that waited.",
+        example: "CALL oplog_flush();",
+        positional: &[],
+        columns: &[("operations", TypeId::BigInt)],
+        answer: |engine, _| Ok(vec![vec![Value::Integer(engine.flush()? as i64)]]),
+    },
+    Figure {
+        name: "oplog_purge",
+        summary: "Applies the retention policy now; what it deleted, by age and by size.",
+        example: "CALL oplog_purge();",
+        positional: &[],
+        columns: &[
+            ("deleted", TypeId::BigInt),
+            ("deleted_by_age", TypeId::BigInt),
+            ("deleted_by_size", TypeId::BigInt),
+        ],
+        answer: |engine, _| {
+            let purged = engine.purge()?;
+            Ok(vec![vec![
+                Value::Integer((purged.by_age + purged.by_size) as i64),
+                Value::Integer(purged.by_age as i64),
+                Value::Integer(purged.by_size as i64),
+            ]])
+        },
+    },
+    Figure {
+        name: "oplog_open",
+        summary: "Moves the log, rows included, to another file, where it stays; the operations that moved.",
+        example: "CALL oplog_open('service.oplog');",
+        positional: &[("path", "the file; what it holds already is kept, and numbered before")],
+        columns: &[("operations", TypeId::BigInt), ("path", TypeId::Varchar)],
+        answer: open,
+    },
+];
+
+fn open(engine: &Engine, parameters: &[String]) -> Answer {
+    let path = parameters.first().map(String::as_str).unwrap_or_default();
+    if path.is_empty() {
+        return Err("path is '': name the file that the log shall be kept in".into());
+    }
+    let moved = engine.move_to(Path::new(path))?;
+    let place = engine.status().place;
+    let path = place.path().unwrap_or(Path::new("")).display().to_string();
+    Ok(vec![vec![Value::Integer(moved as i64), Value::text(path)]])
+}
+
+fn settings(engine: &Engine, _: &[String]) -> Answer {
+    let settings = engine.settings();
+    Ok(Setting::ALL
+        .iter()
+        .map(|setting| {
+            vec![
+                Value::text(setting.name()),
+                Value::text(settings.get(*setting).to_string()),
+                Value::text(setting.default().to_string()),
+                Value::text(setting.unit()),
+                Value::text(settings.is_set(*setting).to_string()),
+                Value::text(setting.meaning()),
+            ]
+        })
+        .collect())
+}
+
+fn status(engine: &Engine, _: &[String]) -> Answer {
+    let status = engine.status();
+    let figures = &engine.metrics().figures;
+    let path = status
+        .place
+        .path()
+        .map_or("memory".to_owned(), |path| path.display().to_string());
+    let rows = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned(), "", "The extension's version"),
+        ("log", path, "", "The file that the log is kept in, or memory"),
+        (
+            "role",
+            status.role.name().to_owned(),
+            "",
+            "owner: the log is where it should be; guest: another process has it; fallback: it cannot be opened",
+        ),
+        (
+            "recorded_operations",
+            (status.queue.next_seq - 1).to_string(),
+            "operations",
+            "Operations recorded in this log so far, those that retention deleted included",
+        ),
+        (
+            "pending_operations",
+            status.queue.operations.to_string(),
+            "operations",
+            "Operations accepted but not yet committed to the log",
+        ),
+        (
+            "pending_bytes",
+            status.queue.bytes.to_string(),
+            "bytes",
+            "Memory that they take",
+        ),
+        (
+            "pending_bytes_max",
+            crate::journal::QUEUE_BYTES_MAX.to_string(),
+            "bytes",
+            "Memory that they may take; callers wait for the writer when it is reached",
+        ),
+        (
+            "full_waits",
+            status.queue.full_waits.to_string(),
+            "calls",
+            "Calls that had to wait for the writer",
+        ),
+        (
+            "rejected_operations",
+            figures.rejected.get().to_string(),
+            "operations",
+            "Operations that were not recorded because they were invalid, with oplog_strict = false",
+        ),
+        (
+            "folded_operations",
+            figures.folded.get().to_string(),
+            "operations",
+            "Operations counted under the label value other, beyond oplog_max_series",
+        ),
+        (
+            "purged_operations",
+            figures.purged.get().to_string(),
+            "operations",
+            "Operations that retention deleted since LOAD",
+        ),
+        (
+            "commits",
+            figures.commits.get().to_string(),
+            "commits",
+            "Commits to the log since LOAD",
+        ),
+        (
+            "commit_errors",
+            figures.commit_errors.get().to_string(),
+            "commits",
+            "Commits that failed and were tried again",
+        ),
+        (
+            "notes",
+            status.notes.join("\n"),
+            "",
+            "What happened when the log was opened, and what did not work since",
+        ),
+    ];
+    Ok(rows
+        .into_iter()
+        .map(|(name, value, unit, meaning)| {
+            vec![
+                Value::text(name),
+                Value::text(value),
+                Value::text(unit),
+                Value::text(meaning),
+            ]
+        })
+        .collect())
+}
+
+/// An interval as the settings show it.
+pub fn interval(micros: i64) -> String {
+    SettingValue::Interval(micros).to_string()
+}
+
+/// A figure function as DuckDB sees it.
+pub struct FigureFunction {
+    session: Session,
+    figure: &'static Figure,
+}
+
+impl FigureFunction {
+    pub fn new(session: &Session, figure: &'static Figure) -> Self {
+        Self {
+            session: session.clone(),
+            figure,
+        }
+    }
+}
+
+/// The rows of an answer, handed out a chunk at a time.
+pub struct Scan {
+    rows: std::vec::IntoIter<Vec<Value>>,
+    columns: Vec<usize>,
+}
+
+impl Table for FigureFunction {
+    type Bound = Vec<String>;
+    type Scan = Scan;
+
+    fn name(&self) -> &'static str {
+        self.figure.name
+    }
+
+    fn positional(&self) -> Vec<TypeId> {
+        vec![TypeId::Varchar; self.figure.positional.len()]
+    }
+
+    fn named(&self) -> Vec<(&'static str, TypeId)> {
+        Vec::new()
+    }
+
+    fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
+        self.session.apply_settings(bind.context());
+        for (name, type_id) in self.figure.columns {
+            bind.add_column(name, &LogicalType::new(*type_id));
+        }
+        Ok((0..self.figure.positional.len())
+            .map(|index| {
+                bind.positional(index)
+                    .map_or(String::new(), |value| value.text())
+            })
+            .collect())
+    }
+
+    fn start(&self, parameters: &Vec<String>, columns: &[usize]) -> Result<Scan, String> {
+        let rows = (self.figure.answer)(self.session.engine(), parameters)
+            .map_err(|error| format!("{}: {error}", self.figure.name))?;
+        Ok(Scan {
+            rows: rows.into_iter(),
+            columns: columns.to_vec(),
+        })
+    }
+
+    fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
+        let mut count = 0;
+        for row in scan.rows.by_ref().take(crate::host::VECTOR_SIZE) {
+            for (to, from) in scan.columns.iter().enumerate() {
+                // What is no column of ours is a row number that count(*) asks for and nobody reads.
+                let Some(value) = row.get(*from) else {
+                    continue;
+                };
+                let mut column = output.column_mut(to);
+                match value {
+                    Value::Null => column.set_null(count),
+                    Value::Text(text) => column.set_text(count, text),
+                    Value::Integer(number) => column.set_i64(count, *number),
+                }
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+}

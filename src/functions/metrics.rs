@@ -1,0 +1,50 @@
+//! `prometheus_text()`.
+
+use super::Session;
+use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+
+pub struct PrometheusText {
+    session: Session,
+}
+
+impl PrometheusText {
+    pub fn new(session: &Session) -> Self {
+        Self {
+            session: session.clone(),
+        }
+    }
+}
+
+impl Scalar for PrometheusText {
+    type Bound = ();
+    type Local = ();
+
+    const NAME: &'static str = "prometheus_text";
+    const OVERLOADS: &'static [Overload] = &[Overload {
+        parameters: &[],
+        returns: TypeId::Varchar,
+    }];
+
+    fn bind(&self, _: &ScalarBind<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn start(&self, (): &(), context: &Context) -> Result<(), String> {
+        self.session.apply_settings(context);
+        Ok(())
+    }
+
+    fn call(
+        &self,
+        (): &(),
+        (): &mut (),
+        arguments: &Chunk<'_>,
+        output: &mut ColumnMut<'_>,
+    ) -> Result<(), String> {
+        let text = self.session.engine().metrics().render()?;
+        for row in 0..arguments.rows() {
+            output.set_text(row, &text);
+        }
+        Ok(())
+    }
+}

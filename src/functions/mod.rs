@@ -1,0 +1,92 @@
+//! The SQL surface: what each function is called, takes and gives, declared once. Registration, the reference in docs/ and
+//! the surface test come from these declarations.
+
+pub mod figures;
+pub mod metrics;
+mod parameters;
+pub mod readings;
+pub mod record;
+#[cfg(test)]
+mod reference;
+pub mod version;
+
+use crate::engine::Engine;
+use crate::host::{Context, Host, OptionDeclaration, TypeId, Value as HostValue};
+use crate::settings::{Setting, Type, Value};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// What the functions of one host instance share. Its last clone goes when the host closes, and the engine with it.
+#[derive(Clone)]
+pub struct Session {
+    engine: Arc<Engine>,
+    /// The host's settings as they were last seen: a difference is somebody's SET.
+    seen: Arc<Mutex<[Option<Value>; Setting::ALL.len()]>>,
+}
+
+impl Session {
+    pub fn open(host: &Host<'_>) -> Result<Self, String> {
+        // The connection that LOAD uses has the host's own database as its default, whatever else is attached.
+        let path = host.query_text(
+            "SELECT path FROM duckdb_databases() WHERE database_name = current_database()",
+        )?;
+        // A database behind a URL has no directory beside it.
+        let path = path.filter(|path| !path.is_empty() && !path.contains("://"));
+        Ok(Self {
+            engine: Engine::open(path.as_deref().map(Path::new))?,
+            seen: Arc::default(),
+        })
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Applies what was SET since the last call. A value that makes no sense leaves the last good one in force and is
+    /// noted, since an error here would abort somebody's transaction.
+    pub fn apply_settings(&self, context: &Context) {
+        for (index, setting) in Setting::ALL.iter().enumerate() {
+            let Some(given) = context.option(setting.name()) else {
+                continue;
+            };
+            match read_setting(*setting, &given) {
+                Ok(value) => {
+                    let mut seen = self
+                        .seen
+                        .lock()
+                        .unwrap_or_else(|poisoned| poisoned.into_inner());
+                    if seen[index] != Some(value) {
+                        seen[index] = Some(value);
+                        drop(seen);
+                        self.engine.set(*setting, value);
+                    }
+                }
+                Err(problem) => self.engine.note(format!("a setting is ignored: {problem}")),
+            }
+        }
+    }
+}
+
+fn read_setting(setting: Setting, given: &HostValue) -> Result<Value, String> {
+    let value = match setting.sql_type() {
+        Type::Varchar => return setting.parse(&given.text()),
+        Type::Interval => Value::Interval(given.interval_us()),
+        Type::Boolean => Value::Boolean(given.boolean()),
+        Type::UBigInt => Value::Count(given.uint64()),
+    };
+    setting.check(value)
+}
+
+/// The host's option for a setting.
+pub fn option(setting: Setting) -> OptionDeclaration {
+    OptionDeclaration {
+        name: setting.name(),
+        type_id: match setting.sql_type() {
+            Type::Interval => TypeId::Interval,
+            Type::Varchar => TypeId::Varchar,
+            Type::Boolean => TypeId::Boolean,
+            Type::UBigInt => TypeId::UBigInt,
+        },
+        description: setting.meaning(),
+    }
+}

@@ -1,0 +1,355 @@
+//! The reading functions: each is a .sql file, run in the sidecar, plus its declaration here.
+
+use super::parameters::{Arguments, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, UNTIL};
+use super::Session;
+use crate::engine::Engine;
+use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId};
+use crate::store::{Parameter as Bound, Reader};
+
+/// A reading function.
+pub struct Reading {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub example: &'static str,
+    /// Parameters before the filters; positional ones must be given.
+    pub positional: &'static [Parameter],
+    pub named: &'static [Parameter],
+    pub filters: bool,
+    /// The time range where none is given; none for everything.
+    pub default_period: Option<&'static str>,
+    pub default_by: &'static [&'static str],
+    /// Values from the engine that the SQL uses.
+    pub figures: Option<fn(&Engine) -> Vec<(&'static str, Bound)>>,
+    pub sql: &'static str,
+}
+
+impl Reading {
+    pub fn parameters(&self) -> Vec<&'static Parameter> {
+        let filters = if self.filters { FILTERS } else { &[] };
+        self.named.iter().chain(filters).collect()
+    }
+}
+
+const BASE: Reading = Reading {
+    name: "",
+    summary: "",
+    example: "",
+    positional: &[],
+    named: &[],
+    filters: true,
+    default_period: None,
+    default_by: &[],
+    figures: None,
+    sql: "",
+};
+
+const fn rows(name: &'static str, default: i64, meaning: &'static str) -> Parameter {
+    Parameter {
+        name,
+        type_id: TypeId::BigInt,
+        role: Role::Rows { default },
+        meaning,
+    }
+}
+
+pub const ALL: &[Reading] = &[
+    Reading {
+        name: "operation_log",
+        summary: "Every operation, in no particular order: what the relations `operation_log` and `oplog.operation_log` stand for.",
+        example: "SELECT count(*) FROM operation_log;",
+        filters: false,
+        sql: include_str!("../../sql/functions/operation_log.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_operations",
+        summary: "Operations, newest first.",
+        example: "FROM oplog_operations(command := 'import', period := '24h', max_rows := 20);",
+        named: &[
+            SINCE,
+            UNTIL,
+            PERIOD,
+            rows("max_rows", i64::MAX, "rows to give at most"),
+            rows("skip_rows", 0, "rows to skip first"),
+        ],
+        sql: include_str!("../../sql/functions/oplog_operations.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_operation",
+        summary: "The one operation with this id; no row if there is none.",
+        example: "FROM oplog_operation('019a5f6e-0000-7000-8000-000000000000');",
+        positional: &[Parameter {
+            name: "id",
+            type_id: TypeId::Uuid,
+            role: Role::Plain,
+            meaning: "what `oplog_record` returned",
+        }],
+        filters: false,
+        sql: include_str!("../../sql/functions/oplog_operation.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_stats",
+        summary: "Counts, errors, durations and volumes, one row a group.",
+        example: "FROM oplog_stats(period := '24h', by := 'project_id,command');",
+        named: &[PERIOD, SINCE, UNTIL, BY],
+        default_period: Some("1h"),
+        default_by: &["command"],
+        sql: include_str!("../../sql/functions/oplog_stats.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_summary",
+        summary: "The whole period in one row.",
+        example: "FROM oplog_summary(period := '24h');",
+        named: &[PERIOD, SINCE, UNTIL],
+        default_period: Some("1h"),
+        figures: None,
+        sql: include_str!("../../sql/functions/oplog_summary.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_slowest",
+        summary: "The operations that took longest, slowest first.",
+        example: "FROM oplog_slowest(n := 5, command := 'import');",
+        named: &[rows("n", 10, "rows to give"), PERIOD, SINCE, UNTIL],
+        default_period: Some("1h"),
+        sql: include_str!("../../sql/functions/oplog_slowest.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_errors",
+        summary: "What failed and how often, by error code and command.",
+        example: "FROM oplog_errors(period := '7d');",
+        named: &[PERIOD, SINCE, UNTIL],
+        default_period: Some("1h"),
+        sql: include_str!("../../sql/functions/oplog_errors.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_timeline",
+        summary: "Operations, errors and durations over time, one row a bucket; empty buckets are rows too.",
+        example: "FROM oplog_timeline(period := '24h', bucket := '1h');",
+        named: &[PERIOD, SINCE, UNTIL, BUCKET, BY],
+        default_period: Some("1h"),
+        sql: include_str!("../../sql/functions/oplog_timeline.sql"),
+        ..BASE
+    },
+    Reading {
+        name: "oplog_retention",
+        summary: "The retention policy, what it would delete now, and what it deleted.",
+        example: "FROM oplog_retention();",
+        filters: false,
+        figures: Some(retention_figures),
+        sql: include_str!("../../sql/functions/oplog_retention.sql"),
+        ..BASE
+    },
+];
+
+fn retention_figures(engine: &Engine) -> Vec<(&'static str, Bound)> {
+    use crate::settings::Setting;
+    let settings = engine.settings();
+    let now_us = crate::clock::now_us();
+    let keep = |setting| Bound::Text(settings.get(setting).to_string());
+    vec![
+        ("retention", keep(Setting::Retention)),
+        ("error_retention", keep(Setting::ErrorRetention)),
+        ("max_size", keep(Setting::MaxSize)),
+        (
+            "success_before",
+            Bound::Time(now_us.saturating_sub(settings.retention_us())),
+        ),
+        (
+            "error_before",
+            Bound::Time(now_us.saturating_sub(settings.error_retention_us())),
+        ),
+    ]
+}
+
+/// The relations that exist where a user has no table of that name.
+pub fn relation(name: &str) -> Option<&'static str> {
+    ["operation_log", "oplog.operation_log"]
+        .into_iter()
+        .any(|relation| name.eq_ignore_ascii_case(relation))
+        .then_some("operation_log")
+}
+
+/// A reading function as DuckDB sees it.
+pub struct ReadingFunction {
+    session: Session,
+    reading: &'static Reading,
+}
+
+impl ReadingFunction {
+    pub fn new(session: &Session, reading: &'static Reading) -> Self {
+        Self {
+            session: session.clone(),
+            reading,
+        }
+    }
+
+    fn engine(&self) -> &Engine {
+        self.session.engine()
+    }
+
+    /// The .sql file with its placeholders filled: `{filters}` is a condition, the others are made of `by`.
+    fn sql(&self, arguments: &Arguments, filters: &str) -> String {
+        let by = &arguments.by;
+        let each =
+            |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
+        let groups = if by.is_empty() {
+            // One group, also where nothing ran.
+            "SELECT 1 AS present".to_owned()
+        } else {
+            format!("SELECT DISTINCT {} FROM operation", by.join(", "))
+        };
+        self.reading
+            .sql
+            .replace("{filters}", filters)
+            .replace("{by}", &by.join(", "))
+            .replace("{by_listed}", &each(|column| format!("{column}, ")))
+            .replace(
+                "{by_grouped}",
+                &each(|column| format!("grouped.{column}, ")),
+            )
+            .replace(
+                "{by_matched}",
+                &each(|column| {
+                    format!(" AND grouped.{column} IS NOT DISTINCT FROM counted.{column}")
+                }),
+            )
+            .replace("{groups}", &groups)
+    }
+}
+
+/// A bound call: the rest is worked out when it runs, since a prepared statement runs at another time than it is bound.
+pub struct BoundReading {
+    arguments: Arguments,
+    columns: Vec<String>,
+}
+
+/// A running call: the rows of the sidecar's query, and the positions of the columns that the host wants.
+pub struct Scan {
+    rows: Rows,
+    columns: Vec<usize>,
+}
+
+impl Table for ReadingFunction {
+    type Bound = BoundReading;
+    type Scan = Scan;
+
+    fn name(&self) -> &'static str {
+        self.reading.name
+    }
+
+    fn positional(&self) -> Vec<TypeId> {
+        self.reading
+            .positional
+            .iter()
+            .map(|parameter| parameter.type_id)
+            .collect()
+    }
+
+    fn named(&self) -> Vec<(&'static str, TypeId)> {
+        self.reading
+            .parameters()
+            .iter()
+            .map(|parameter| (parameter.name, parameter.type_id))
+            .collect()
+    }
+
+    fn bind(&self, bind: &mut TableBind<'_>) -> Result<BoundReading, String> {
+        self.session.apply_settings(bind.context());
+        let reading = self.reading;
+        let failed = |error| format!("{}: {error}", reading.name);
+        let mut arguments = Arguments::read(
+            bind,
+            &reading.parameters(),
+            reading.default_period,
+            reading.default_by,
+        )
+        .map_err(failed)?;
+        for (index, parameter) in reading.positional.iter().enumerate() {
+            let text = bind
+                .positional(index)
+                .map_or(String::new(), |value| value.text());
+            arguments.bound.push((parameter.name, Bound::Text(text)));
+        }
+        if reading.sql.contains("$bucket_us") {
+            // A width that cannot work fails here already.
+            arguments.buckets(crate::clock::now_us()).map_err(failed)?;
+        }
+        let (filters, _) = arguments.filters(0);
+        let statement = self
+            .engine()
+            .reader()
+            .and_then(|reader| reader.prepare(&self.sql(&arguments, &filters)))
+            .map_err(failed)?;
+        let mut columns = Vec::new();
+        for (name, logical) in statement.columns() {
+            if name == "metadata" {
+                bind.add_column(&name, &LogicalType::json());
+            } else {
+                bind.add_column(&name, &logical);
+            }
+            columns.push(name);
+        }
+        Ok(BoundReading { arguments, columns })
+    }
+
+    fn start(&self, bound: &BoundReading, columns: &[usize]) -> Result<Scan, String> {
+        let failed = |error| format!("{}: {error}", self.reading.name);
+        let now_us = crate::clock::now_us();
+        let (filters, mut parameters) = bound.arguments.filters(now_us);
+        if self.reading.sql.contains("$bucket_us") {
+            let (from, until, width) = bound.arguments.buckets(now_us).map_err(failed)?;
+            parameters.push(("from_us", Bound::Integer(from)));
+            parameters.push(("until_us", Bound::Integer(until)));
+            parameters.push(("bucket_us", Bound::Integer(width)));
+        }
+        if let Some(period) = self.reading.sql.contains("$period").then(|| {
+            let (since, until) = bound.arguments.range.bounds(now_us);
+            until.unwrap_or(now_us) - since.unwrap_or(now_us)
+        }) {
+            parameters.push(("period", Bound::Text(super::figures::interval(period))));
+        }
+        if let Some(figures) = self.reading.figures {
+            parameters.extend(figures(self.engine()));
+        }
+        // Only what the host asks for is computed; for count(*) that is nothing, and any column will do.
+        let mut wanted: Vec<usize> = columns
+            .iter()
+            .copied()
+            .filter(|column| *column < bound.columns.len())
+            .collect();
+        wanted.dedup();
+        let listed = if wanted.is_empty() {
+            "1".to_owned()
+        } else {
+            wanted
+                .iter()
+                .map(|column| format!("\"{}\"", bound.columns[*column]))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let sql = format!(
+            "SELECT {listed} FROM (\n{}\n)",
+            self.sql(&bound.arguments, &filters)
+                .trim()
+                .trim_end_matches(';')
+        );
+        let reader: Reader = self.engine().read().map_err(failed)?;
+        let rows = reader.run(&sql, &parameters).map_err(failed)?;
+        Ok(Scan {
+            rows,
+            columns: (0..wanted.len()).collect(),
+        })
+    }
+
+    fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
+        scan.rows
+            .next_into(output, &scan.columns)
+            .map_err(|error| format!("{}: {error}", self.reading.name))
+    }
+}

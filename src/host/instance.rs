@@ -1,0 +1,481 @@
+//! A private DuckDB instance: opened with the host's engine, sharing nothing with the host's database.
+//!
+//! Ownership: a [`Statement`], its [`Rows`] and an [`Appender`] keep their [`Connection`] alive, and a connection keeps
+//! the [`Instance`]. The file is closed and unlocked when the last of them is dropped.
+
+use super::table::TableOutput;
+use super::vector::{Cell, Chunk, Shape};
+use super::{c_text, ffi, take_text, text_from, LogicalType, OwnedChunk, VECTOR_SIZE};
+use std::sync::Arc;
+
+struct Database {
+    raw: ffi::duckdb_database,
+}
+
+// SAFETY: the C API documents a database handle as usable from every thread.
+unsafe impl Send for Database {}
+// SAFETY: as above.
+unsafe impl Sync for Database {}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // SAFETY: owned, closed once.
+        unsafe { ffi::duckdb_close(&mut self.raw) };
+    }
+}
+
+/// A DuckDB instance of our own.
+#[derive(Clone)]
+pub struct Instance {
+    database: Arc<Database>,
+}
+
+impl Instance {
+    /// Opens an instance whose main database is in memory; files are attached to it.
+    pub fn open(settings: &[(&str, &str)]) -> Result<Self, String> {
+        // SAFETY: each handle is live until it is destroyed here; the texts are copied.
+        unsafe {
+            let mut config = std::ptr::null_mut();
+            ffi::duckdb_create_config(&mut config);
+            for (name, value) in settings {
+                let state =
+                    ffi::duckdb_set_config(config, c_text(name).as_ptr(), c_text(value).as_ptr());
+                if state != ffi::DuckDBSuccess {
+                    ffi::duckdb_destroy_config(&mut config);
+                    return Err(format!("the engine refuses the setting {name} = {value}"));
+                }
+            }
+            let mut raw = std::ptr::null_mut();
+            let mut error = std::ptr::null_mut();
+            let state = ffi::duckdb_open_ext(c":memory:".as_ptr(), &mut raw, config, &mut error);
+            ffi::duckdb_destroy_config(&mut config);
+            if state != ffi::DuckDBSuccess {
+                return Err(take_text(error));
+            }
+            Ok(Self {
+                database: Arc::new(Database { raw }),
+            })
+        }
+    }
+
+    pub fn connect(&self) -> Result<Connection, String> {
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: the database is live.
+        if unsafe { ffi::duckdb_connect(self.database.raw, &mut raw) } != ffi::DuckDBSuccess {
+            return Err("cannot connect to the private instance".into());
+        }
+        Ok(Connection {
+            handle: Arc::new(ConnectionHandle {
+                raw,
+                _database: Arc::clone(&self.database),
+            }),
+        })
+    }
+}
+
+struct ConnectionHandle {
+    raw: ffi::duckdb_connection,
+    _database: Arc<Database>,
+}
+
+// SAFETY: DuckDB locks a connection's context inside; results are read by one owner at a time.
+unsafe impl Send for ConnectionHandle {}
+// SAFETY: as above.
+unsafe impl Sync for ConnectionHandle {}
+
+impl Drop for ConnectionHandle {
+    fn drop(&mut self) {
+        // SAFETY: owned, disconnected once.
+        unsafe { ffi::duckdb_disconnect(&mut self.raw) };
+    }
+}
+
+/// A connection to the private instance. It can have one unfinished [`Rows`] at a time.
+pub struct Connection {
+    handle: Arc<ConnectionHandle>,
+}
+
+impl Connection {
+    /// Runs one or more statements for their effect.
+    pub fn execute(&self, sql: &str) -> Result<(), String> {
+        let sql = c_text(sql);
+        // SAFETY: the connection is live; the result is destroyed on every path.
+        unsafe {
+            let mut result = std::mem::zeroed::<ffi::duckdb_result>();
+            let state = ffi::duckdb_query(self.handle.raw, sql.as_ptr(), &mut result);
+            let outcome = if state == ffi::DuckDBSuccess {
+                Ok(())
+            } else {
+                Err(text_from(ffi::duckdb_result_error(&mut result)))
+            };
+            ffi::duckdb_destroy_result(&mut result);
+            outcome
+        }
+    }
+
+    pub fn prepare(&self, sql: &str) -> Result<Statement, String> {
+        let sql = c_text(sql);
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: the connection is live. A failed prepare leaves a handle that holds the error and is destroyed too.
+        unsafe {
+            let state = ffi::duckdb_prepare(self.handle.raw, sql.as_ptr(), &mut raw);
+            let statement = Statement {
+                raw,
+                _connection: Arc::clone(&self.handle),
+            };
+            if state != ffi::DuckDBSuccess {
+                return Err(text_from(ffi::duckdb_prepare_error(raw)));
+            }
+            Ok(statement)
+        }
+    }
+
+    /// All rows of a query without parameters, for results that are known to be small.
+    pub fn query(&self, sql: &str) -> Result<Vec<Vec<Cell<'static>>>, String> {
+        self.prepare(sql)?.execute()?.collect()
+    }
+
+    /// The same inside one transaction: all of `body` is committed, or nothing.
+    pub fn transaction<T>(
+        &self,
+        body: impl FnOnce(&Self) -> Result<T, String>,
+    ) -> Result<T, String> {
+        self.execute("BEGIN TRANSACTION")?;
+        let outcome = body(self).and_then(|value| self.execute("COMMIT").map(|()| value));
+        if outcome.is_err() {
+            // A failed COMMIT has rolled back already; the error of a second try says nothing new.
+            let _ = self.execute("ROLLBACK");
+        }
+        outcome
+    }
+
+    /// Starts appending to a table of an attached database.
+    pub fn appender(&self, catalog: &str, table: &str) -> Result<Appender, String> {
+        let (catalog, table) = (c_text(catalog), c_text(table));
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: the connection is live; a failed creation leaves a handle that holds the error and is destroyed too.
+        unsafe {
+            let state = ffi::duckdb_appender_create_ext(
+                self.handle.raw,
+                catalog.as_ptr(),
+                std::ptr::null(),
+                table.as_ptr(),
+                &mut raw,
+            );
+            let appender = Appender {
+                raw,
+                _connection: Arc::clone(&self.handle),
+            };
+            if state != ffi::DuckDBSuccess {
+                return Err(appender.error());
+            }
+            Ok(appender)
+        }
+    }
+}
+
+/// A prepared statement with named parameters.
+pub struct Statement {
+    raw: ffi::duckdb_prepared_statement,
+    _connection: Arc<ConnectionHandle>,
+}
+
+// SAFETY: the statement is owned and used by one thread at a time.
+unsafe impl Send for Statement {}
+
+impl Statement {
+    /// Names and types of the result's columns.
+    pub fn columns(&self) -> Vec<(String, LogicalType)> {
+        // SAFETY: the statement is live; indexes stay below the count; name and type are made for us.
+        unsafe {
+            (0..ffi::duckdb_prepared_statement_column_count(self.raw))
+                .map(|index| {
+                    (
+                        take_text(
+                            ffi::duckdb_prepared_statement_column_name(self.raw, index).cast_mut(),
+                        ),
+                        LogicalType::from_raw(ffi::duckdb_prepared_statement_column_logical_type(
+                            self.raw, index,
+                        )),
+                    )
+                })
+                .collect()
+        }
+    }
+
+    /// Binds a parameter by its name, written `$name` in the statement. A name that the statement lacks is passed over.
+    fn bind(
+        &self,
+        name: &str,
+        bind: impl FnOnce(ffi::duckdb_prepared_statement, ffi::idx_t) -> ffi::duckdb_state,
+    ) -> Result<(), String> {
+        let text = c_text(name);
+        let mut index = 0;
+        // SAFETY: the statement is live.
+        let found =
+            unsafe { ffi::duckdb_bind_parameter_index(self.raw, &mut index, text.as_ptr()) };
+        if found != ffi::DuckDBSuccess {
+            return Ok(());
+        }
+        if bind(self.raw, index) == ffi::DuckDBSuccess {
+            return Ok(());
+        }
+        Err(format!("the parameter ${name} cannot be bound"))
+    }
+
+    pub fn bind_text(&self, name: &str, value: &str) -> Result<(), String> {
+        // SAFETY: the statement is live; the text is copied.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_varchar_length(raw, index, value.as_ptr().cast(), value.len() as u64)
+        })
+    }
+
+    pub fn bind_i64(&self, name: &str, value: i64) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_int64(raw, index, value)
+        })
+    }
+
+    pub fn bind_f64(&self, name: &str, value: f64) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_double(raw, index, value)
+        })
+    }
+
+    /// Binds a TIMESTAMP WITH TIME ZONE from microseconds since 1970.
+    pub fn bind_timestamp(&self, name: &str, micros: i64) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_timestamp_tz(raw, index, ffi::duckdb_timestamp { micros })
+        })
+    }
+
+    /// Runs the statement; rows are produced as they are read.
+    pub fn execute(self) -> Result<Rows, String> {
+        // SAFETY: the statement is live; the result is destroyed on every path.
+        unsafe {
+            let mut result = std::mem::zeroed::<ffi::duckdb_result>();
+            let state = ffi::duckdb_execute_prepared_streaming(self.raw, &mut result);
+            if state != ffi::DuckDBSuccess {
+                let error = text_from(ffi::duckdb_result_error(&mut result));
+                ffi::duckdb_destroy_result(&mut result);
+                return Err(error);
+            }
+            Ok(Rows {
+                result,
+                all_rows: ffi::duckdb_create_selection_vector(VECTOR_SIZE as u64),
+                _statement: self,
+            }
+            .with_identity())
+        }
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: owned, destroyed once.
+        unsafe { ffi::duckdb_destroy_prepare(&mut self.raw) };
+    }
+}
+
+/// The rows of a running query.
+pub struct Rows {
+    result: ffi::duckdb_result,
+    /// The selection of rows 0, 1, 2, …: what "copy the whole vector" is spelled as.
+    all_rows: ffi::duckdb_selection_vector,
+    _statement: Statement,
+}
+
+// SAFETY: the result is owned and used by one thread at a time.
+unsafe impl Send for Rows {}
+
+impl Rows {
+    fn with_identity(self) -> Self {
+        // SAFETY: the selection vector is ours and has `VECTOR_SIZE` entries.
+        unsafe {
+            let entries = ffi::duckdb_selection_vector_get_data_ptr(self.all_rows);
+            for row in 0..VECTOR_SIZE {
+                *entries.add(row) = row as u32;
+            }
+        }
+        self
+    }
+
+    fn fetch(&mut self) -> Result<Option<FetchedChunk>, String> {
+        // SAFETY: the result is live; the chunk becomes ours.
+        let raw = unsafe { ffi::duckdb_fetch_chunk(self.result) };
+        if !raw.is_null() {
+            return Ok(Some(FetchedChunk { raw }));
+        }
+        // SAFETY: the result is live; the text is borrowed from it and copied at once.
+        let error = unsafe { text_from(ffi::duckdb_result_error(&mut self.result)) };
+        if error.is_empty() {
+            Ok(None)
+        } else {
+            Err(error)
+        }
+    }
+
+    /// Copies the next chunk into the host's, column by column as `columns` says, and returns its rows. Nothing of the
+    /// private instance is referenced afterwards, so the host may keep the chunk as long as it likes.
+    pub fn next_into(
+        &mut self,
+        output: &mut TableOutput,
+        columns: &[usize],
+    ) -> Result<usize, String> {
+        loop {
+            let Some(chunk) = self.fetch()? else {
+                return Ok(0);
+            };
+            // SAFETY: source and target are live, of equal types, and have room for a full vector.
+            unsafe {
+                let rows = ffi::duckdb_data_chunk_get_size(chunk.raw);
+                if rows == 0 {
+                    continue;
+                }
+                for (to, from) in columns.iter().enumerate() {
+                    ffi::duckdb_vector_copy_sel(
+                        ffi::duckdb_data_chunk_get_vector(chunk.raw, *from as u64),
+                        output.vector(to),
+                        self.all_rows,
+                        rows,
+                        0,
+                        0,
+                    );
+                }
+                return Ok(rows as usize);
+            }
+        }
+    }
+
+    /// All rows that are left, for results that are known to be small.
+    pub fn collect(&mut self) -> Result<Vec<Vec<Cell<'static>>>, String> {
+        // SAFETY: the result is live; the column types are made for us.
+        let shapes: Vec<Shape> = unsafe {
+            (0..ffi::duckdb_column_count(&mut self.result))
+                .map(|index| {
+                    Shape::of(&LogicalType::from_raw(ffi::duckdb_column_logical_type(
+                        &mut self.result,
+                        index,
+                    )))
+                })
+                .collect()
+        };
+        let mut rows = Vec::new();
+        while let Some(chunk) = self.fetch()? {
+            // SAFETY: the chunk has the result's types and is flattened by a copy into a chunk of our own.
+            let flat = self.flatten(&chunk, &shapes)?;
+            let view = unsafe { Chunk::new(flat.raw(), &shapes) };
+            for row in 0..view.rows() {
+                rows.push(
+                    (0..shapes.len())
+                        .map(|index| match view.column(index).cell(row) {
+                            Cell::Text(text) => Cell::Text(text.into_owned().into()),
+                            Cell::Null => Cell::Null,
+                            Cell::Boolean(value) => Cell::Boolean(value),
+                            Cell::Integer(value) => Cell::Integer(value),
+                            Cell::Double(value) => Cell::Double(value),
+                            Cell::Timestamp(value) => Cell::Timestamp(value),
+                            Cell::Interval(value) => Cell::Interval(value),
+                            Cell::Other(value) => Cell::Other(value),
+                        })
+                        .collect(),
+                );
+            }
+        }
+        Ok(rows)
+    }
+
+    /// A fetched chunk may hold constant or dictionary vectors; a copy into flat ones can be read row by row.
+    fn flatten(&mut self, chunk: &FetchedChunk, shapes: &[Shape]) -> Result<OwnedChunk, String> {
+        let types: Vec<_> = shapes
+            .iter()
+            .map(|shape| match shape {
+                Shape::Plain(id) => Ok(*id),
+                _ => Err("a nested column cannot be read here".to_owned()),
+            })
+            .collect::<Result<_, _>>()?;
+        let mut flat = OwnedChunk::new(&types);
+        // SAFETY: both chunks are live and of equal types; a full vector has room for all rows.
+        unsafe {
+            let rows = ffi::duckdb_data_chunk_get_size(chunk.raw);
+            for index in 0..types.len() as u64 {
+                ffi::duckdb_vector_copy_sel(
+                    ffi::duckdb_data_chunk_get_vector(chunk.raw, index),
+                    ffi::duckdb_data_chunk_get_vector(flat.raw(), index),
+                    self.all_rows,
+                    rows,
+                    0,
+                    0,
+                );
+            }
+            flat.set_rows(rows as usize);
+        }
+        Ok(flat)
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        // SAFETY: both are owned and destroyed once, before the statement and its connection.
+        unsafe {
+            ffi::duckdb_destroy_result(&mut self.result);
+            ffi::duckdb_destroy_selection_vector(self.all_rows);
+        }
+    }
+}
+
+struct FetchedChunk {
+    raw: ffi::duckdb_data_chunk,
+}
+
+impl Drop for FetchedChunk {
+    fn drop(&mut self) {
+        // SAFETY: owned, destroyed once.
+        unsafe { ffi::duckdb_destroy_data_chunk(&mut self.raw) };
+    }
+}
+
+/// Bulk insertion. Rows reach the table at the latest with [`Appender::finish`], where a late error shows; they become
+/// durable with the connection's transaction. An appender that is dropped unfinished flushes too, its error unseen.
+pub struct Appender {
+    raw: ffi::duckdb_appender,
+    _connection: Arc<ConnectionHandle>,
+}
+
+impl Appender {
+    pub fn append(&mut self, chunk: &OwnedChunk) -> Result<(), String> {
+        // SAFETY: both are live; the rows are copied.
+        if unsafe { ffi::duckdb_append_data_chunk(self.raw, chunk.raw()) } == ffi::DuckDBSuccess {
+            return Ok(());
+        }
+        Err(self.error())
+    }
+
+    pub fn finish(self) -> Result<(), String> {
+        // SAFETY: the appender is live.
+        if unsafe { ffi::duckdb_appender_close(self.raw) } == ffi::DuckDBSuccess {
+            return Ok(());
+        }
+        Err(self.error())
+    }
+
+    fn error(&self) -> String {
+        // SAFETY: the appender is live; the error data is made for us and destroyed after its text is copied.
+        unsafe {
+            let mut data = ffi::duckdb_appender_error_data(self.raw);
+            let text = text_from(ffi::duckdb_error_data_message(data));
+            ffi::duckdb_destroy_error_data(&mut data);
+            text
+        }
+    }
+}
+
+impl Drop for Appender {
+    fn drop(&mut self) {
+        // SAFETY: owned, destroyed once.
+        unsafe { ffi::duckdb_appender_destroy(&mut self.raw) };
+    }
+}

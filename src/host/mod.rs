@@ -1,0 +1,68 @@
+//! DuckDB's C API, made safe. The only room with `unsafe` in it; it knows DuckDB and nothing of oplog.
+//!
+//! Two sides: what an extension gives to the host that loads it (`scalar`, `table`, `option`, `scan`, registered
+//! through [`Host`]), and a private DuckDB instance of its own (`instance`). Both use `types`, `value` and `vector`.
+//!
+//! Every callback that DuckDB calls goes through [`contain`], so that a panic becomes an SQL error.
+
+#![allow(unsafe_code)]
+
+mod contain;
+mod context;
+mod entry;
+mod instance;
+mod json;
+mod option;
+mod scalar;
+mod scan;
+mod table;
+mod types;
+mod value;
+mod vector;
+
+use libduckdb_sys::v1 as ffi;
+
+pub use context::Context;
+pub use entry::{load, ExtensionAccess, ExtensionInfo, Host};
+pub use instance::{Appender, Connection, Instance, Rows, Statement};
+pub use json::write_json;
+pub use option::OptionDeclaration;
+pub use scalar::{Overload, Scalar, ScalarBind};
+pub use table::{Table, TableBind, TableOutput};
+pub use types::{LogicalType, TypeId};
+pub use value::Value;
+pub use vector::{Cell, Chunk, Column, ColumnMut, OwnedChunk, VECTOR_SIZE};
+
+/// Text that DuckDB hands over as a C string. Interior NUL bytes cannot reach us that way; NULL gives "".
+///
+/// # Safety
+/// `text` is NULL or points to a NUL-terminated string that outlives the call.
+unsafe fn text_from(text: *const std::ffi::c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::ffi::CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Takes over a C string that DuckDB allocated, and frees it.
+///
+/// # Safety
+/// `text` is NULL or was allocated by DuckDB, is NUL-terminated and owned by nobody else.
+unsafe fn take_text(text: *mut std::ffi::c_char) -> String {
+    // SAFETY: the caller's promise; `duckdb_free` is the documented counterpart.
+    unsafe {
+        let owned = text_from(text);
+        if !text.is_null() {
+            ffi::duckdb_free(text.cast());
+        }
+        owned
+    }
+}
+
+/// A C string for DuckDB. An interior NUL, which no C string can carry, is shown as `\0`.
+fn c_text(text: &str) -> std::ffi::CString {
+    std::ffi::CString::new(text.replace('\0', "\\0")).unwrap_or_default()
+}

@@ -1,0 +1,44 @@
+//! Replacement scans: names that stand where a table could and are answered by a function.
+
+use super::contain::{contain, drop_boxed, into_raw};
+use super::{c_text, ffi, text_from, Host};
+use std::ffi::{c_char, c_void};
+
+/// Decides which table function answers for a name that the catalog does not know. None leaves the name alone.
+pub type Replacement = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
+
+impl Host<'_> {
+    pub fn register_replacement(&self, replacement: Replacement) {
+        // SAFETY: the database is live; DuckDB owns the pointer from here on and frees it with the destructor.
+        unsafe {
+            ffi::duckdb_add_replacement_scan(
+                self.database(),
+                Some(replace),
+                into_raw(replacement),
+                Some(drop_boxed::<Replacement>),
+            );
+        }
+    }
+}
+
+unsafe extern "C" fn replace(
+    info: ffi::duckdb_replacement_scan_info,
+    table_name: *const c_char,
+    data: *mut c_void,
+) {
+    let outcome = contain("replacement scan", || {
+        // SAFETY: `data` is the pointer given at registration; the name is NUL-terminated.
+        let (replacement, name) = unsafe { (&*data.cast::<Replacement>(), text_from(table_name)) };
+        if let Some(function) = replacement(&name) {
+            let function = c_text(function);
+            // SAFETY: `info` is live during the callback; the text is copied.
+            unsafe { ffi::duckdb_replacement_scan_set_function_name(info, function.as_ptr()) };
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        let error = c_text(&error);
+        // SAFETY: as above.
+        unsafe { ffi::duckdb_replacement_scan_set_error(info, error.as_ptr()) };
+    }
+}

@@ -1,0 +1,517 @@
+//! Chunks and their columns: typed, NULL-safe reading of any type, and writing of the types that oplog writes.
+//!
+//! A column is read through a [`Shape`], its type resolved once when a query is bound, so that reading a row makes no
+//! call into DuckDB. DuckDB flattens a scalar function's arguments, nested ones too, before it calls.
+
+use super::{ffi, LogicalType, TypeId};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// Rows in a full vector (`STANDARD_VECTOR_SIZE` of every DuckDB release; the engine reports the same).
+pub const VECTOR_SIZE: usize = 2048;
+
+/// A type resolved for reading.
+#[derive(Clone, Debug)]
+pub(super) enum Shape {
+    Plain(TypeId),
+    Decimal { stored: TypeId, scale: u8 },
+    Enum { stored: TypeId, values: Vec<String> },
+    Struct(Vec<(String, Shape)>),
+    List(Box<Shape>),
+    Array(Box<Shape>, usize),
+    Map(Box<(Shape, Shape)>),
+    Union(Vec<(String, Shape)>),
+}
+
+impl Shape {
+    pub(super) fn of(logical: &LogicalType) -> Self {
+        let named = |fields: Vec<(String, LogicalType)>| {
+            fields
+                .iter()
+                .map(|(name, field)| (name.clone(), Self::of(field)))
+                .collect()
+        };
+        // SAFETY (all calls): the handle is live, and each is asked only of the type it is documented for.
+        unsafe {
+            match logical.id() {
+                TypeId::Decimal => Self::Decimal {
+                    stored: logical.internal_id(),
+                    scale: logical.decimal_scale(),
+                },
+                TypeId::Enum => Self::Enum {
+                    stored: logical.internal_id(),
+                    values: logical.enum_values(),
+                },
+                TypeId::Struct => Self::Struct(named(logical.struct_fields())),
+                TypeId::Union => Self::Union(named(logical.union_members())),
+                TypeId::List => Self::List(Box::new(Self::of(&LogicalType::from_raw(
+                    ffi::duckdb_list_type_child_type(logical.raw()),
+                )))),
+                TypeId::Array => Self::Array(
+                    Box::new(Self::of(&LogicalType::from_raw(
+                        ffi::duckdb_array_type_child_type(logical.raw()),
+                    ))),
+                    logical.array_size(),
+                ),
+                TypeId::Map => Self::Map(Box::new((
+                    Self::of(&LogicalType::from_raw(ffi::duckdb_map_type_key_type(
+                        logical.raw(),
+                    ))),
+                    Self::of(&LogicalType::from_raw(ffi::duckdb_map_type_value_type(
+                        logical.raw(),
+                    ))),
+                ))),
+                plain => Self::Plain(plain),
+            }
+        }
+    }
+}
+
+/// One value of a column, in the few kinds that matter to whoever reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    Null,
+    Boolean(bool),
+    Integer(i128),
+    Double(f64),
+    Text(Cow<'a, str>),
+    /// Microseconds since 1970, UTC.
+    Timestamp(i64),
+    /// Microseconds; a month counts 30 days.
+    Interval(i64),
+    /// A nested value, or one of a type that has no kind of its own here.
+    Other(TypeId),
+}
+
+/// A column that DuckDB lends for the length of a callback.
+pub struct Column<'a> {
+    raw: ffi::duckdb_vector,
+    data: *const u8,
+    validity: *const u64,
+    shape: &'a Shape,
+    rows: usize,
+    lent: PhantomData<&'a ()>,
+}
+
+impl<'a> Column<'a> {
+    /// # Safety
+    /// `raw` is a flat vector of the type that `shape` was made from, holds `rows` rows, and outlives `'a`.
+    pub(super) unsafe fn new(raw: ffi::duckdb_vector, shape: &'a Shape, rows: usize) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                raw,
+                data: ffi::duckdb_vector_get_data(raw).cast(),
+                validity: ffi::duckdb_vector_get_validity(raw),
+                shape,
+                rows,
+                lent: PhantomData,
+            }
+        }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn is_valid(&self, row: usize) -> bool {
+        assert!(row < self.rows);
+        // SAFETY: the mask, if there is one, has a bit for each row, and `row` is below the count.
+        self.validity.is_null() || unsafe { *self.validity.add(row / 64) } >> (row % 64) & 1 == 1
+    }
+
+    /// # Safety
+    /// `T` is the type that the vector stores, and the column's `row` is in range.
+    unsafe fn at<T: Copy>(&self, row: usize) -> T {
+        // SAFETY: the caller's promise; DuckDB aligns vectors for their type.
+        unsafe { *self.data.cast::<T>().add(row) }
+    }
+
+    fn text_at(&self, row: usize) -> &'a str {
+        // SAFETY: only called for VARCHAR, in range. A string of up to 12 bytes stands inline, a longer one behind its
+        // pointer (`duckdb_string_t`); both live as long as the vector, and DuckDB keeps VARCHAR valid UTF-8.
+        unsafe {
+            let string = &*self.data.cast::<ffi::duckdb_string_t>().add(row);
+            let length = string.value.inlined.length as usize;
+            let start = if length <= 12 {
+                string.value.inlined.inlined.as_ptr()
+            } else {
+                string.value.pointer.ptr
+            };
+            std::str::from_utf8_unchecked(std::slice::from_raw_parts(start.cast(), length))
+        }
+    }
+
+    fn integer_at(&self, stored: TypeId, row: usize) -> i128 {
+        // SAFETY: `stored` is what the vector stores, and `row` was checked by the caller.
+        unsafe {
+            match stored {
+                TypeId::TinyInt => self.at::<i8>(row).into(),
+                TypeId::SmallInt => self.at::<i16>(row).into(),
+                TypeId::Integer | TypeId::Date => self.at::<i32>(row).into(),
+                TypeId::UTinyInt => self.at::<u8>(row).into(),
+                TypeId::USmallInt => self.at::<u16>(row).into(),
+                TypeId::UInteger => self.at::<u32>(row).into(),
+                TypeId::UBigInt => self.at::<u64>(row).into(),
+                TypeId::HugeInt => self.at::<i128>(row),
+                TypeId::UHugeInt => self.at::<u128>(row).try_into().unwrap_or(i128::MAX),
+                _ => self.at::<i64>(row).into(),
+            }
+        }
+    }
+
+    /// The value of a row.
+    pub fn cell(&self, row: usize) -> Cell<'a> {
+        if !self.is_valid(row) {
+            return Cell::Null;
+        }
+        let id = match self.shape {
+            Shape::Plain(id) => *id,
+            Shape::Decimal { stored, scale } => {
+                let unscaled = self.integer_at(*stored, row) as f64;
+                return Cell::Double(unscaled / 10f64.powi((*scale).into()));
+            }
+            Shape::Enum { stored, values } => {
+                let index = self.integer_at(*stored, row) as usize;
+                return values
+                    .get(index)
+                    .map_or(Cell::Null, |value| Cell::Text(value.as_str().into()));
+            }
+            Shape::Struct(_) => TypeId::Struct,
+            Shape::List(_) => TypeId::List,
+            Shape::Array(..) => TypeId::Array,
+            Shape::Map(_) => TypeId::Map,
+            Shape::Union(_) => TypeId::Union,
+        };
+        // SAFETY: each arm reads what DuckDB documents as the storage of the type; `is_valid` checked the row.
+        unsafe {
+            match id {
+                TypeId::Varchar => Cell::Text(Cow::Borrowed(self.text_at(row))),
+                TypeId::Double => Cell::Double(self.at::<f64>(row)),
+                TypeId::Float => Cell::Double(self.at::<f32>(row).into()),
+                TypeId::Boolean => Cell::Boolean(self.at::<u8>(row) != 0),
+                TypeId::Uuid => Cell::Text(Cow::Owned(format_uuid(
+                    (self.at::<i128>(row) ^ i128::MIN) as u128,
+                ))),
+                TypeId::TinyInt
+                | TypeId::SmallInt
+                | TypeId::Integer
+                | TypeId::BigInt
+                | TypeId::UTinyInt
+                | TypeId::USmallInt
+                | TypeId::UInteger
+                | TypeId::UBigInt
+                | TypeId::HugeInt
+                | TypeId::UHugeInt => Cell::Integer(self.integer_at(id, row)),
+                TypeId::Timestamp | TypeId::TimestampTz => Cell::Timestamp(self.at::<i64>(row)),
+                TypeId::TimestampS => {
+                    Cell::Timestamp(self.at::<i64>(row).saturating_mul(1_000_000))
+                }
+                TypeId::TimestampMs => Cell::Timestamp(self.at::<i64>(row).saturating_mul(1_000)),
+                TypeId::TimestampNs => Cell::Timestamp(self.at::<i64>(row).div_euclid(1_000)),
+                TypeId::Date => {
+                    Cell::Timestamp(i64::from(self.at::<i32>(row)).saturating_mul(86_400_000_000))
+                }
+                TypeId::Interval => {
+                    let interval = self.at::<ffi::duckdb_interval>(row);
+                    let days = i64::from(interval.months) * 30 + i64::from(interval.days);
+                    Cell::Interval(
+                        days.saturating_mul(86_400_000_000)
+                            .saturating_add(interval.micros),
+                    )
+                }
+                TypeId::SqlNull => Cell::Null,
+                other => Cell::Other(other),
+            }
+        }
+    }
+
+    /// A field of a STRUCT by its position.
+    pub fn field(&self, index: usize) -> Option<Column<'a>> {
+        let Shape::Struct(fields) = self.shape else {
+            return None;
+        };
+        let (_, shape) = fields.get(index)?;
+        Some(self.child(index as u64, shape))
+    }
+
+    fn child(&self, index: u64, shape: &'a Shape) -> Column<'a> {
+        // SAFETY: the vector is a STRUCT (or UNION, which is stored as one) with more than `index` children, each with
+        // as many rows as the parent.
+        unsafe {
+            Column::new(
+                ffi::duckdb_struct_vector_get_child(self.raw, index),
+                shape,
+                self.rows,
+            )
+        }
+    }
+
+    pub(super) fn shape(&self) -> &'a Shape {
+        self.shape
+    }
+
+    /// The fields of a STRUCT with their names.
+    pub(super) fn fields(&self, shapes: &'a [(String, Shape)]) -> Vec<(&'a str, Column<'a>)> {
+        shapes
+            .iter()
+            .enumerate()
+            .map(|(index, (name, shape))| (name.as_str(), self.child(index as u64, shape)))
+            .collect()
+    }
+
+    /// The tag and the members of a UNION: it is stored as a STRUCT whose first field is the tag.
+    pub(super) fn union_member(
+        &self,
+        row: usize,
+        shapes: &'a [(String, Shape)],
+    ) -> Option<Column<'a>> {
+        static TAG: Shape = Shape::Plain(TypeId::UTinyInt);
+        let Cell::Integer(tag) = self.child(0, &TAG).cell(row) else {
+            return None;
+        };
+        let (_, shape) = shapes.get(tag as usize)?;
+        Some(self.child(tag as u64 + 1, shape))
+    }
+
+    /// The elements of a LIST or MAP, and the range of them that a row has.
+    pub(super) fn elements(
+        &self,
+        row: usize,
+        shape: &'a Shape,
+    ) -> (Column<'a>, std::ops::Range<usize>) {
+        // SAFETY: the vector is a LIST or MAP; its rows are entries of offset and length into the child.
+        unsafe {
+            let entry = self.at::<ffi::duckdb_list_entry>(row);
+            let child = ffi::duckdb_list_vector_get_child(self.raw);
+            let total = ffi::duckdb_list_vector_get_size(self.raw) as usize;
+            let start = (entry.offset as usize).min(total);
+            let end = start.saturating_add(entry.length as usize).min(total);
+            (Column::new(child, shape, total), start..end)
+        }
+    }
+
+    /// The key and value columns of a MAP, and the range of entries that a row has.
+    pub(super) fn entries(
+        &self,
+        row: usize,
+        shapes: &'a (Shape, Shape),
+    ) -> (Column<'a>, Column<'a>, std::ops::Range<usize>) {
+        static ENTRY: Shape = Shape::Plain(TypeId::Struct);
+        let (entries, range) = self.elements(row, &ENTRY);
+        (
+            entries.child(0, &shapes.0),
+            entries.child(1, &shapes.1),
+            range,
+        )
+    }
+
+    /// The elements of an ARRAY, and the range of them that a row has.
+    pub(super) fn array_elements(
+        &self,
+        row: usize,
+        shape: &'a Shape,
+        size: usize,
+    ) -> (Column<'a>, std::ops::Range<usize>) {
+        // SAFETY: the vector is an ARRAY whose child holds `size` elements for each row.
+        let child = unsafe {
+            Column::new(
+                ffi::duckdb_array_vector_get_child(self.raw),
+                shape,
+                self.rows * size,
+            )
+        };
+        (child, row * size..(row + 1) * size)
+    }
+}
+
+/// The canonical text of a UUID.
+fn format_uuid(bits: u128) -> String {
+    let hex = format!("{bits:032x}");
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}
+
+/// The arguments of a call: a chunk that DuckDB lends for the length of a callback.
+pub struct Chunk<'a> {
+    raw: ffi::duckdb_data_chunk,
+    shapes: &'a [Shape],
+    rows: usize,
+}
+
+impl<'a> Chunk<'a> {
+    /// # Safety
+    /// `raw` is a flat chunk whose columns have the types that `shapes` were made from, and outlives `'a`.
+    pub(super) unsafe fn new(raw: ffi::duckdb_data_chunk, shapes: &'a [Shape]) -> Self {
+        // SAFETY: the caller's promise.
+        let rows = unsafe { ffi::duckdb_data_chunk_get_size(raw) } as usize;
+        Self { raw, shapes, rows }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The column at `index`; panics (contained) where there is none.
+    pub fn column(&self, index: usize) -> Column<'a> {
+        let shape = &self.shapes[index];
+        // SAFETY: the chunk has a column for each shape, by the promise given to `new`.
+        unsafe {
+            Column::new(
+                ffi::duckdb_data_chunk_get_vector(self.raw, index as u64),
+                shape,
+                self.rows,
+            )
+        }
+    }
+}
+
+/// A column to write to, flat and with room for [`VECTOR_SIZE`] rows.
+pub struct ColumnMut<'a> {
+    raw: ffi::duckdb_vector,
+    data: *mut u8,
+    validity: *mut u64,
+    lent: PhantomData<&'a mut ()>,
+}
+
+impl ColumnMut<'_> {
+    /// # Safety
+    /// `raw` is a flat, writable vector with room for [`VECTOR_SIZE`] rows, not written through anything else for `'a`.
+    pub(super) unsafe fn new(raw: ffi::duckdb_vector) -> Self {
+        // SAFETY: the caller's promise.
+        Self {
+            raw,
+            data: unsafe { ffi::duckdb_vector_get_data(raw) }.cast(),
+            validity: std::ptr::null_mut(),
+            lent: PhantomData,
+        }
+    }
+
+    pub fn set_null(&mut self, row: usize) {
+        assert!(row < VECTOR_SIZE);
+        // SAFETY: once made writable, the mask has a bit for each row of a full vector.
+        unsafe {
+            if self.validity.is_null() {
+                ffi::duckdb_vector_ensure_validity_writable(self.raw);
+                self.validity = ffi::duckdb_vector_get_validity(self.raw);
+            }
+            *self.validity.add(row / 64) &= !(1 << (row % 64));
+        }
+    }
+
+    /// # Safety
+    /// `T` is what the vector stores.
+    unsafe fn put<T>(&mut self, row: usize, value: T) {
+        assert!(row < VECTOR_SIZE);
+        // SAFETY: in range by the assertion, of the right type by the caller's promise.
+        unsafe { self.data.cast::<T>().add(row).write(value) };
+    }
+
+    /// Writes to a column of BIGINT, TIMESTAMP or TIMESTAMP WITH TIME ZONE.
+    pub fn set_i64(&mut self, row: usize, value: i64) {
+        // SAFETY: those types are stored as 64-bit integers.
+        unsafe { self.put(row, value) };
+    }
+
+    /// Writes to a column of UBIGINT, or the bits of another 64-bit type: BIGINT, DOUBLE.
+    pub fn set_u64(&mut self, row: usize, value: u64) {
+        // SAFETY: all of them are stored in 64 bits.
+        unsafe { self.put(row, value) };
+    }
+
+    /// Writes to a column of UUID.
+    pub fn set_uuid(&mut self, row: usize, value: u128) {
+        // SAFETY: stored as a signed 128-bit integer whose highest bit is flipped, so that it sorts like the text.
+        unsafe { self.put(row, value as i128 ^ i128::MIN) };
+    }
+
+    /// Writes to a column of VARCHAR.
+    pub fn set_text(&mut self, row: usize, value: &str) {
+        let bytes = value.as_bytes();
+        if bytes.len() <= 12 {
+            let mut inlined = [0 as std::ffi::c_char; 12];
+            for (to, from) in inlined.iter_mut().zip(bytes) {
+                *to = *from as std::ffi::c_char;
+            }
+            let string = ffi::duckdb_string_t {
+                value: ffi::duckdb_string_t__bindgen_ty_1 {
+                    inlined: ffi::duckdb_string_t__bindgen_ty_1__bindgen_ty_2 {
+                        length: bytes.len() as u32,
+                        inlined,
+                    },
+                },
+            };
+            // SAFETY: a VARCHAR vector stores `duckdb_string_t`; up to 12 bytes stand inline, the rest zero.
+            unsafe { self.put(row, string) };
+            return;
+        }
+        assert!(row < VECTOR_SIZE);
+        // SAFETY: in range; the bytes are valid UTF-8, which the `unsafe_` variant leaves unchecked, and are copied.
+        unsafe {
+            ffi::duckdb_unsafe_vector_assign_string_element_len(
+                self.raw,
+                row as u64,
+                bytes.as_ptr().cast(),
+                bytes.len() as u64,
+            )
+        };
+    }
+}
+
+/// A chunk that we own, to fill and append.
+pub struct OwnedChunk {
+    raw: ffi::duckdb_data_chunk,
+}
+
+// SAFETY: the chunk is owned and has no thread affinity; it is never used from two threads at once.
+unsafe impl Send for OwnedChunk {}
+
+impl OwnedChunk {
+    pub fn new(types: &[TypeId]) -> Self {
+        let types: Vec<LogicalType> = types.iter().map(|id| LogicalType::new(*id)).collect();
+        let mut raw_types: Vec<_> = types.iter().map(LogicalType::raw).collect();
+        // SAFETY: the types are live for the call, which copies them.
+        let raw = unsafe {
+            ffi::duckdb_create_data_chunk(raw_types.as_mut_ptr(), raw_types.len() as u64)
+        };
+        Self { raw }
+    }
+
+    pub fn column_mut(&mut self, index: usize) -> ColumnMut<'_> {
+        // SAFETY: the chunk is ours and borrowed mutably; DuckDB checks the index and gives NULL beyond the last.
+        unsafe {
+            let vector = ffi::duckdb_data_chunk_get_vector(self.raw, index as u64);
+            assert!(!vector.is_null());
+            ColumnMut::new(vector)
+        }
+    }
+
+    pub fn set_rows(&mut self, rows: usize) {
+        assert!(rows <= VECTOR_SIZE);
+        // SAFETY: the chunk is ours and has room.
+        unsafe { ffi::duckdb_data_chunk_set_size(self.raw, rows as u64) };
+    }
+
+    /// Empties the chunk for reuse.
+    pub fn reset(&mut self) {
+        // SAFETY: the chunk is ours.
+        unsafe { ffi::duckdb_data_chunk_reset(self.raw) };
+    }
+
+    pub(super) fn raw(&self) -> ffi::duckdb_data_chunk {
+        self.raw
+    }
+}
+
+impl Drop for OwnedChunk {
+    fn drop(&mut self) {
+        // SAFETY: owned, destroyed once.
+        unsafe { ffi::duckdb_destroy_data_chunk(&mut self.raw) };
+    }
+}

@@ -1,0 +1,52 @@
+//! `oplog`: an operation log and metrics for every DuckDB service, in SQL.
+//!
+//! This file is the table of everything that `LOAD oplog` adds. docs/architecture.md says how the rooms fit together.
+
+#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod clock;
+mod engine;
+mod functions;
+mod host;
+mod journal;
+mod metrics;
+mod record;
+mod settings;
+mod store;
+mod writer;
+
+use functions::{figures, metrics as exposition, readings, record as recording, version, Session};
+use host::{ExtensionAccess, ExtensionInfo, Host};
+
+fn register(host: &Host<'_>) -> Result<(), String> {
+    let session = Session::open(host)?;
+    for setting in settings::Setting::ALL {
+        host.register_option(&functions::option(*setting))?;
+    }
+    host.register_scalar(version::Version)?;
+    host.register_scalar(recording::Record::new(&session))?;
+    host.register_scalar(exposition::PrometheusText::new(&session))?;
+    for reading in readings::ALL {
+        host.register_table(readings::ReadingFunction::new(&session, reading))?;
+    }
+    for figure in figures::ALL {
+        host.register_table(figures::FigureFunction::new(&session, figure))?;
+    }
+    host.register_replacement(Box::new(readings::relation));
+    Ok(())
+}
+
+/// Called by DuckDB on `LOAD oplog`.
+///
+/// # Safety
+/// For DuckDB only, which passes what its extension loader documents.
+#[allow(unsafe_code)]
+#[no_mangle]
+pub unsafe extern "C" fn oplog_init_c_api(
+    info: ExtensionInfo,
+    access: *const ExtensionAccess,
+) -> bool {
+    // SAFETY: called by DuckDB as the entry point, with its own arguments.
+    unsafe { host::load(info, access, register) }
+}

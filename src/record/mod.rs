@@ -1,0 +1,21 @@
+//! What an operation is: its fields, what they accept, and how many of them travel together.
+//!
+//! Pure: this room knows no DuckDB. A call is turned into one [`Batch`] a chunk, column by column, and the batch is
+//! what the queue, the metrics and the store see.
+
+mod batch;
+mod field;
+mod id;
+mod json;
+mod trace;
+mod value;
+
+pub use batch::{Batch, BatchBuilder, Pending, Source, Stamp};
+pub use field::{Field, Kind};
+pub use id::{IdGenerator, IdRange};
+pub use json::push_json;
+pub use trace::TraceParent;
+pub use value::{accepts, Problem, Value, STATUSES};
+
+/// Text longer than this is cut, and marked as cut.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,280 @@
+//! The settings: what `SET oplog_… = …` accepts, their defaults, and the values in force.
+//!
+//! Pure. A value that somebody sets is kept with the log, so that it survives a restart; the host's own option stays
+//! NULL until then.
+
+mod parse;
+
+pub use parse::interval_us as parse_interval_us;
+
+use std::fmt;
+use std::time::Duration;
+
+/// What a setting holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Microseconds.
+    Interval(i64),
+    Bytes(u64),
+    Boolean(bool),
+    Count(u64),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interval(micros) => formatter.write_str(&parse::format_interval(*micros)),
+            Self::Bytes(bytes) => formatter.write_str(&parse::format_bytes(*bytes)),
+            Self::Boolean(value) => write!(formatter, "{value}"),
+            Self::Count(count) => write!(formatter, "{count}"),
+        }
+    }
+}
+
+/// The SQL type of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    Interval,
+    Varchar,
+    Boolean,
+    UBigInt,
+}
+
+macro_rules! settings {
+    ($($variant:ident, $name:literal, $type:ident, $default:expr, $unit:literal, $meaning:literal;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Setting {
+            $($variant,)*
+        }
+
+        impl Setting {
+            pub const ALL: &'static [Setting] = &[$(Setting::$variant,)*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Setting::$variant => $name,)*
+                }
+            }
+
+            pub fn sql_type(self) -> Type {
+                match self {
+                    $(Setting::$variant => Type::$type,)*
+                }
+            }
+
+            pub fn default(self) -> Value {
+                match self {
+                    $(Setting::$variant => $default,)*
+                }
+            }
+
+            pub fn unit(self) -> &'static str {
+                match self {
+                    $(Setting::$variant => $unit,)*
+                }
+            }
+
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Setting::$variant => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+const DAY_US: i64 = 86_400_000_000;
+
+settings! {
+    Retention, "oplog_retention", Interval, Value::Interval(7 * DAY_US), "interval",
+        "How long successful operations are kept";
+    ErrorRetention, "oplog_error_retention", Interval, Value::Interval(30 * DAY_US), "interval",
+        "How long all other operations are kept";
+    MaxSize, "oplog_max_size", Varchar, Value::Bytes(1_000_000_000), "bytes",
+        "How large the log may become; the oldest operations go first";
+    FlushInterval, "oplog_flush_interval", Interval, Value::Interval(1_000_000), "interval",
+        "How long an operation may wait before it is committed to the log";
+    Strict, "oplog_strict", Boolean, Value::Boolean(true), "",
+        "Whether a bad operation is an error; if not, it is NULL and counted";
+    MaxSeries, "oplog_max_series", UBigInt, Value::Count(10_000), "series",
+        "How many label sets a metric may have; further ones count under the label value other";
+}
+
+impl Setting {
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|setting| setting.name() == name)
+    }
+
+    /// Reads what was given or stored as text, and checks that it makes sense.
+    pub fn parse(self, text: &str) -> Result<Value, String> {
+        let value = match self.sql_type() {
+            Type::Interval => text
+                .trim()
+                .strip_suffix(" us")
+                .map_or_else(|| parse::interval_us(text), |micros| micros.parse().ok())
+                .map(Value::Interval),
+            Type::Varchar => parse::bytes(text).map(Value::Bytes),
+            Type::Boolean => text.parse().ok().map(Value::Boolean),
+            Type::UBigInt => text.parse().ok().map(Value::Count),
+        };
+        let remedy = match self.sql_type() {
+            Type::Interval => "give an interval such as '7 days' or '500 ms'",
+            Type::Varchar => "give a size such as '500MB' or '2GiB'",
+            Type::Boolean => "give true or false",
+            Type::UBigInt => "give a whole number",
+        };
+        let value = value.ok_or_else(|| format!("{} is '{text}': {remedy}", self.name()))?;
+        self.check(value)
+    }
+
+    /// Refuses values that would make the log useless.
+    pub fn check(self, value: Value) -> Result<Value, String> {
+        let problem = match (self, value) {
+            (Self::Retention | Self::ErrorRetention, Value::Interval(micros)) if micros < 0 => {
+                "a retention is 0 or longer"
+            }
+            (Self::FlushInterval, Value::Interval(micros)) if micros < 1_000 => {
+                "a flush interval is 1 ms or longer"
+            }
+            (Self::FlushInterval, Value::Interval(micros)) if micros > DAY_US => {
+                "a flush interval is a day or shorter"
+            }
+            (Self::MaxSize, Value::Bytes(bytes)) if bytes < 1_000_000 => "a log needs 1MB or more",
+            (Self::MaxSeries, Value::Count(0)) => "a metric needs 1 series or more",
+            _ => return Ok(value),
+        };
+        Err(format!("{} is '{value}': {problem}", self.name()))
+    }
+
+    /// The value as the log stores it: exact, and read back by [`Setting::parse`].
+    pub fn stored(value: Value) -> String {
+        match value {
+            Value::Interval(micros) => format!("{micros} us"),
+            Value::Bytes(bytes) => format!("{bytes}B"),
+            Value::Boolean(_) | Value::Count(_) => value.to_string(),
+        }
+    }
+}
+
+/// The values in force, and which of them somebody has set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    values: [Value; Setting::ALL.len()],
+    set: [bool; Setting::ALL.len()],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut values = [Value::Boolean(false); Setting::ALL.len()];
+        for (slot, setting) in values.iter_mut().zip(Setting::ALL) {
+            *slot = setting.default();
+        }
+        Self {
+            values,
+            set: [false; Setting::ALL.len()],
+        }
+    }
+}
+
+impl Settings {
+    pub fn get(&self, setting: Setting) -> Value {
+        self.values[setting as usize]
+    }
+
+    pub fn put(&mut self, setting: Setting, value: Value) {
+        self.values[setting as usize] = value;
+        self.set[setting as usize] = true;
+    }
+
+    pub fn is_set(&self, setting: Setting) -> bool {
+        self.set[setting as usize]
+    }
+
+    fn micros(&self, setting: Setting) -> i64 {
+        match self.get(setting) {
+            Value::Interval(micros) => micros,
+            _ => 0,
+        }
+    }
+
+    fn number(&self, setting: Setting) -> u64 {
+        match self.get(setting) {
+            Value::Bytes(number) | Value::Count(number) => number,
+            _ => 0,
+        }
+    }
+
+    pub fn retention_us(&self) -> i64 {
+        self.micros(Setting::Retention)
+    }
+
+    pub fn error_retention_us(&self) -> i64 {
+        self.micros(Setting::ErrorRetention)
+    }
+
+    pub fn max_size_bytes(&self) -> u64 {
+        self.number(Setting::MaxSize)
+    }
+
+    pub fn max_series(&self) -> usize {
+        self.number(Setting::MaxSeries) as usize
+    }
+
+    pub fn flush_interval(&self) -> Duration {
+        Duration::from_micros(self.micros(Setting::FlushInterval).unsigned_abs())
+    }
+
+    pub fn strict(&self) -> bool {
+        self.get(Setting::Strict) == Value::Boolean(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_valid_and_survives_being_stored() {
+        for setting in Setting::ALL {
+            let value = setting.default();
+            assert_eq!(setting.check(value), Ok(value));
+            assert_eq!(setting.parse(&Setting::stored(value)), Ok(value));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_value_and_the_remedy() {
+        for (setting, text, error) in [
+            (
+                Setting::MaxSize,
+                "banana",
+                "oplog_max_size is 'banana': give a size such as '500MB' or '2GiB'",
+            ),
+            (
+                Setting::MaxSize,
+                "1KB",
+                "oplog_max_size is '1KB': a log needs 1MB or more",
+            ),
+            (
+                Setting::Retention,
+                "-1 us",
+                "oplog_retention is '-1 us': a retention is 0 or longer",
+            ),
+            (
+                Setting::FlushInterval,
+                "0 us",
+                "oplog_flush_interval is '0 us': a flush interval is 1 ms or longer",
+            ),
+            (
+                Setting::MaxSeries,
+                "0",
+                "oplog_max_series is '0': a metric needs 1 series or more",
+            ),
+        ] {
+            assert_eq!(setting.parse(text), Err(error.to_owned()));
+        }
+    }
+}

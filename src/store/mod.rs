@@ -1,0 +1,87 @@
+//! The sidecar: a private DuckDB instance with the log attached to it.
+//!
+//! The writer thread owns the [`Store`] and is the only one that changes it. Readers take a [`Reader`] and run their
+//! queries on connections of their own, in parallel with the writer.
+
+mod append;
+mod open;
+mod read;
+mod retain;
+mod schema;
+
+pub use open::{open, OpenError, Opened};
+pub use read::{Parameter, Reader};
+pub use retain::{Purged, RetentionPolicy};
+
+use crate::host::{Connection, Instance};
+use std::path::{Path, PathBuf};
+
+/// Where a log is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Memory,
+    File(PathBuf),
+}
+
+impl Place {
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Memory => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
+/// An open log.
+pub struct Store {
+    instance: Instance,
+    /// The writer's connection; the log is its default database.
+    connection: Connection,
+    catalog: String,
+    place: Place,
+}
+
+impl Store {
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.instance.clone(), self.catalog.clone())
+    }
+
+    /// The `seq` of the next record.
+    pub fn next_seq(&self) -> Result<u64, String> {
+        let text = schema::meta(&self.connection, "next_seq")?.unwrap_or_else(|| "1".into());
+        text.parse()
+            .map_err(|_| format!("meta.next_seq is '{text}', which is no number"))
+    }
+
+    /// The settings that were set, by name.
+    pub fn settings(&self) -> Result<Vec<(String, String)>, String> {
+        use crate::host::Cell;
+        Ok(self
+            .connection
+            .query("SELECT name, value FROM settings ORDER BY name")?
+            .into_iter()
+            .filter_map(|row| match row.as_slice() {
+                [Cell::Text(name), Cell::Text(value)] => {
+                    Some((name.to_string(), value.to_string()))
+                }
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Bytes that the log takes: used blocks of the file, or memory of its tables.
+    pub fn used_bytes(&self) -> Result<u64, String> {
+        read::used_bytes(&self.connection, &self.catalog, &self.place)
+    }
+
+    /// Folds the write-ahead log into the file and gives freed blocks back. Not every moment suits it (a long read, say);
+    /// the next one will do as well.
+    pub fn checkpoint(&self) -> Result<(), String> {
+        self.connection
+            .execute(&format!("CHECKPOINT {}", self.catalog))
+    }
+}

@@ -1,0 +1,256 @@
+//! Opening a log: a new file, one of an earlier version, or one that cannot be used as it is.
+
+use super::schema::{self, SchemaError};
+use super::{Place, Store};
+use crate::host::{Connection, Instance};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The oldest engine that reads our files. A newer engine would otherwise write a format that it cannot open.
+const STORAGE_VERSION: &str = "v1.5.0";
+
+/// Small on purpose: the instance lives inside somebody else's process.
+const SETTINGS: &[(&str, &str)] = &[
+    ("threads", "2"),
+    ("memory_limit", "512MB"),
+    ("autoinstall_known_extensions", "false"),
+    ("autoload_known_extensions", "false"),
+];
+
+/// A chain of moved logs longer than this is a loop.
+const MOVES_MAX: usize = 8;
+
+/// Why a log cannot be opened where it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Another process has it.
+    Locked(String),
+    /// The file is not a sound DuckDB database.
+    Damaged(String),
+    /// Anything else: no permission, no space, a newer version. The file is left as it is.
+    Unusable(String),
+}
+
+impl OpenError {
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Locked(text) | Self::Damaged(text) | Self::Unusable(text) => text,
+        }
+    }
+
+    /// Sorts what DuckDB says. Its errors carry no code in the v1 C API, only these words, the same in all supported
+    /// engines.
+    fn classify(text: String) -> Self {
+        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if has(&["Conflicting lock", "Could not set lock"]) {
+            Self::Locked(text)
+        } else if has(&[
+            "not a valid DuckDB database",
+            "Corrupt database",
+            "checksum",
+            "Checksum",
+            "Serialization Error",
+        ]) {
+            Self::Damaged(text)
+        } else {
+            Self::Unusable(text)
+        }
+    }
+}
+
+/// A log that was opened, and what there is to say about it.
+pub struct Opened {
+    pub store: Store,
+    pub notes: Vec<String>,
+}
+
+/// Opens a log where it should be; a damaged file is set aside for a fresh one. What cannot be opened is the caller's to
+/// answer, usually with a log in memory.
+pub fn open(place: &Place) -> Result<Opened, OpenError> {
+    let mut notes = Vec::new();
+    let mut place = place.clone();
+    for _ in 0..MOVES_MAX {
+        let store = match open_once(&place) {
+            Err(OpenError::Damaged(error)) => {
+                let Place::File(path) = &place else {
+                    return Err(OpenError::Damaged(error));
+                };
+                let aside = set_aside(path).map_err(|io| {
+                    OpenError::Unusable(format!("{error}; it cannot be set aside: {io}"))
+                })?;
+                notes.push(format!(
+                    "{} was damaged and is now {}; a fresh log was begun ({error})",
+                    path.display(),
+                    aside.display()
+                ));
+                open_once(&place)?
+            }
+            other => other?,
+        };
+        let moved = schema::meta(&store.connection, "moved_to").map_err(OpenError::Unusable)?;
+        let Some(moved) = moved else {
+            return Ok(Opened { store, notes });
+        };
+        notes.push(format!("the log was moved to {moved} by oplog_open()"));
+        place = Place::File(PathBuf::from(moved));
+    }
+    Err(OpenError::Unusable(
+        "the log was moved in a circle; remove the files, or name one with OPLOG_PATH".into(),
+    ))
+}
+
+fn open_once(place: &Place) -> Result<Store, OpenError> {
+    if let Place::File(path) = place {
+        check_magic(path)?;
+    }
+    let instance = Instance::open(SETTINGS).map_err(OpenError::Unusable)?;
+    let (connection, catalog) = attach(&instance, place).map_err(OpenError::classify)?;
+    migrate(&connection, place)?;
+    Ok(Store {
+        instance,
+        connection,
+        catalog,
+        place: place.clone(),
+    })
+}
+
+fn migrate(connection: &Connection, place: &Place) -> Result<(), OpenError> {
+    schema::migrate(connection).map_err(|error| match error {
+        SchemaError::Newer(version) => OpenError::Unusable(format!(
+            "{} has schema version {version}, written by a newer oplog; this one knows versions up to {}: \
+             load the newer extension, or name another file with OPLOG_PATH",
+            place.path().unwrap_or(Path::new("the log")).display(),
+            schema::newest_version()
+        )),
+        SchemaError::Failed(error) => OpenError::classify(error),
+    })
+}
+
+/// Attaches a log under a name of its own and makes it the default of a new connection.
+pub(super) fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), String> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let catalog = format!("log_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let connection = instance.connect()?;
+    match place {
+        Place::Memory => {
+            // Without a directory there is nowhere to spill: memory has its limit and retention its size.
+            connection.execute("SET temp_directory = ''")?;
+            connection.execute(&format!("ATTACH ':memory:' AS {catalog} (COMPRESS)"))?;
+        }
+        Place::File(path) => {
+            let path = path.to_str().ok_or_else(|| {
+                format!("{} is not valid UTF-8, which DuckDB needs", path.display())
+            })?;
+            let quoted = path.replace('\'', "''");
+            connection.execute(&format!("SET temp_directory = '{quoted}.tmp'"))?;
+            connection.execute(&format!(
+                "ATTACH '{quoted}' AS {catalog} (STORAGE_VERSION '{STORAGE_VERSION}')"
+            ))?;
+        }
+    }
+    connection.execute(&format!("USE {catalog}"))?;
+    Ok((connection, catalog))
+}
+
+/// A file that is no DuckDB database is told by its first bytes: "DUCK" after the checksum of the first block.
+fn check_magic(path: &Path) -> Result<(), OpenError> {
+    let mut head = Vec::new();
+    match std::fs::File::open(path) {
+        Ok(file) => {
+            file.take(12)
+                .read_to_end(&mut head)
+                .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())))?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(OpenError::Unusable(format!("{}: {error}", path.display()))),
+    }
+    if head.is_empty() || head.get(8..12) == Some(b"DUCK") {
+        return Ok(());
+    }
+    Err(OpenError::Damaged(format!(
+        "{} is not a DuckDB database",
+        path.display()
+    )))
+}
+
+/// Renames a damaged log, with its write-ahead log, so that a fresh one can take its place.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let now = crate::clock::now_us() / 1_000_000;
+    let named = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    let aside = (0..)
+        .map(|count| named(&format!(".damaged-{now}-{count}")))
+        .find(|candidate| !candidate.exists())
+        .unwrap_or_else(|| named(".damaged"));
+    std::fs::rename(path, &aside)?;
+    let wal = named(".wal");
+    if wal.exists() {
+        std::fs::rename(&wal, format!("{}.wal", aside.display()))?;
+    }
+    Ok(aside)
+}
+
+impl Store {
+    /// Moves the log to another file: rows are appended to what is there and numbered on from it. The old place is
+    /// emptied, and if it is a file it says where the log went, so that the next `LOAD` follows.
+    pub fn move_to(&mut self, path: &Path) -> Result<u64, String> {
+        let target = Place::File(path.to_path_buf());
+        check_magic(path).map_err(OpenError::into_text)?;
+        let (connection, catalog) = attach(&self.instance, &target)?;
+        let moved = migrate(&connection, &target)
+            .map_err(OpenError::into_text)
+            .and_then(|()| self.copy_into(&connection, &catalog));
+        let moved = match moved {
+            Ok(moved) => moved,
+            Err(error) => {
+                let detach = format!("USE memory; DETACH {catalog}");
+                return Err(match connection.execute(&detach) {
+                    Ok(()) => error,
+                    Err(second) => format!("{error}; {second}"),
+                });
+            }
+        };
+        let (old_connection, old_catalog, old_place) = (
+            std::mem::replace(&mut self.connection, connection),
+            std::mem::replace(&mut self.catalog, catalog),
+            std::mem::replace(&mut self.place, target),
+        );
+        // From here on the new file is the log; what is left to do to the old one cannot undo that.
+        if old_place != Place::Memory {
+            old_connection.transaction(|old| {
+                old.execute("DELETE FROM operation_log")?;
+                schema::set_meta(old, "moved_to", &path.to_string_lossy())
+            })?;
+        }
+        old_connection.execute(&format!("USE memory; DETACH {old_catalog}"))?;
+        Ok(moved)
+    }
+
+    /// Copies all rows and settings behind what the target has, in one transaction.
+    fn copy_into(&self, connection: &Connection, catalog: &str) -> Result<u64, String> {
+        let old = &self.catalog;
+        // A log that once moved away from here has come back.
+        connection.transaction(|new| {
+            new.execute("DELETE FROM meta WHERE key = 'moved_to'")?;
+            let offset = schema::meta(new, "next_seq")?
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(1)
+                - 1;
+            let own = self.next_seq()?;
+            let moved = new.query(&format!("SELECT count(*) FROM {old}.operation_log"))?;
+            new.execute(&format!(
+                "INSERT INTO {catalog}.operation_log
+                 SELECT * REPLACE (seq + {offset} AS seq) FROM {old}.operation_log"
+            ))?;
+            new.execute(&format!(
+                "INSERT INTO {catalog}.settings SELECT * FROM {old}.settings
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+            ))?;
+            schema::set_meta(new, "next_seq", &(own + offset).to_string())?;
+            Ok(match moved.first().map(Vec::as_slice) {
+                Some([crate::host::Cell::Integer(count)]) => *count as u64,
+                _ => 0,
+            })
+        })
+    }
+}

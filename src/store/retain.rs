@@ -1,0 +1,118 @@
+//! Retention: what goes when it is too old, or when the log is too large.
+
+use super::Store;
+use crate::host::{Cell, Connection};
+
+const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
+const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
+const PURGE_OLDEST: &str = include_str!("../../sql/retention/purge_oldest.sql");
+
+/// After a size purge the log has this share of the limit left, so that the next one is not due at once.
+const SIZE_TARGET: f64 = 0.9;
+
+/// How long records are kept, and how much room they may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionPolicy {
+    pub retention_us: i64,
+    pub error_retention_us: i64,
+    pub max_bytes: u64,
+}
+
+/// What a purge deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub by_age: u64,
+    pub by_size: u64,
+}
+
+impl Store {
+    /// Deletes what the policy no longer keeps, and gives the space back.
+    pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, String> {
+        let by_age = self.connection.transaction(|connection| {
+            let mut by_age = 0;
+            for (sql, keep_us, reason) in [
+                (PURGE_SUCCESSES, policy.retention_us, "success age"),
+                (PURGE_ERRORS, policy.error_retention_us, "error age"),
+            ] {
+                let statement = connection.prepare(sql)?;
+                statement.bind_timestamp("before", now_us.saturating_sub(keep_us))?;
+                let deleted = count(statement.execute()?.collect()?);
+                note_run(connection, now_us, reason, deleted)?;
+                by_age += deleted;
+            }
+            Ok(by_age)
+        })?;
+        if by_age > 0 {
+            self.checkpoint_after_purge();
+        }
+        let by_size = self.purge_by_size(policy.max_bytes, now_us)?;
+        Ok(Purged { by_age, by_size })
+    }
+
+    fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, String> {
+        if self.used_bytes()? <= max_bytes {
+            return Ok(0);
+        }
+        // What is deleted already, or waits in the write-ahead log, shows only after a checkpoint.
+        self.checkpoint_after_purge();
+        let used = self.used_bytes()?;
+        let rows = self.count_rows()?;
+        if used <= max_bytes || rows == 0 {
+            return Ok(0);
+        }
+        let keep_share = max_bytes as f64 * SIZE_TARGET / used as f64;
+        let excess = rows - (rows as f64 * keep_share) as u64;
+        let deleted = self.connection.transaction(|connection| {
+            let statement = connection.prepare(PURGE_OLDEST)?;
+            statement.bind_i64("excess", excess as i64)?;
+            let deleted = count(statement.execute()?.collect()?);
+            note_run(connection, now_us, "size", deleted)?;
+            Ok(deleted)
+        })?;
+        self.checkpoint_after_purge();
+        Ok(deleted)
+    }
+
+    /// A checkpoint is what frees the blocks of deleted rows. If a long read holds it up, the next purge does it.
+    fn checkpoint_after_purge(&self) {
+        let _ = self.checkpoint();
+    }
+
+    fn count_rows(&self) -> Result<u64, String> {
+        Ok(count(
+            self.connection
+                .query("SELECT count(*) FROM operation_log")?,
+        ))
+    }
+}
+
+/// The number in the first cell: what DuckDB answers to a DELETE, too.
+fn count(rows: Vec<Vec<Cell<'static>>>) -> u64 {
+    match rows.first().map(Vec::as_slice) {
+        Some([Cell::Integer(count)]) => u64::try_from(*count).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Remembers a run that deleted something.
+fn note_run(
+    connection: &Connection,
+    now_us: i64,
+    reason: &str,
+    deleted: u64,
+) -> Result<(), String> {
+    if deleted == 0 {
+        return Ok(());
+    }
+    let statement =
+        connection.prepare("INSERT INTO retention_runs VALUES ($started_at, $reason, $deleted)")?;
+    statement.bind_timestamp("started_at", now_us)?;
+    statement.bind_text("reason", reason)?;
+    statement.bind_i64("deleted", deleted as i64)?;
+    statement.execute()?;
+    // A year of hourly runs.
+    connection.execute(
+        "DELETE FROM retention_runs WHERE started_at < (SELECT max(started_at) FROM retention_runs)
+         AND (SELECT count(*) FROM retention_runs) > 8760",
+    )
+}

@@ -1,0 +1,69 @@
+//! Schema files and migrations. A log is brought up to date one numbered file at a time, each in a transaction.
+
+use crate::host::{Cell, Connection};
+
+/// All versions, in order: the file at index 0 leads to version 1.
+const VERSIONS: &[&str] = &[
+    include_str!("../../sql/schema/0001_operation_log.sql"),
+    include_str!("../../sql/schema/0002_retention_runs.sql"),
+];
+
+pub enum SchemaError {
+    /// The file was written by a newer oplog; the version that it has.
+    Newer(u64),
+    Failed(String),
+}
+
+impl From<String> for SchemaError {
+    fn from(error: String) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A value of the `meta` table.
+pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, String> {
+    let statement = connection.prepare("SELECT value FROM meta WHERE key = $key")?;
+    statement.bind_text("key", key)?;
+    Ok(
+        match statement.execute()?.collect()?.first().map(Vec::as_slice) {
+            Some([Cell::Text(value)]) => Some(value.to_string()),
+            _ => None,
+        },
+    )
+}
+
+/// Sets a value of the `meta` table within the current transaction, if there is one.
+pub fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), String> {
+    let statement = connection.prepare(
+        "INSERT INTO meta VALUES ($key, $value) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )?;
+    statement.bind_text("key", key)?;
+    statement.bind_text("value", value)?;
+    statement.execute().map(drop)
+}
+
+/// Brings the connection's default database to the newest version.
+pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
+    let tables = connection.query(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'meta'",
+    )?;
+    let version = if tables.is_empty() {
+        0
+    } else {
+        let text = meta(connection, "schema_version")?.unwrap_or_default();
+        text.parse::<usize>()
+            .map_err(|_| format!("meta.schema_version is '{text}', which is no number"))?
+    };
+    if version > VERSIONS.len() {
+        return Err(SchemaError::Newer(version as u64));
+    }
+    for sql in &VERSIONS[version..] {
+        connection.transaction(|connection| connection.execute(sql))?;
+    }
+    Ok(())
+}
+
+/// The version that this build writes.
+pub fn newest_version() -> usize {
+    VERSIONS.len()
+}

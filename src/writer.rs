@@ -1,0 +1,137 @@
+//! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
+
+use crate::engine::Shared;
+use crate::record::Pending;
+use crate::settings::{Setting, Value};
+use crate::store::{Purged, Store};
+use std::collections::BTreeMap;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+/// How often retention looks.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What callers ask of the writer. A command that answers does so when it is done.
+pub enum Command {
+    Store(Setting, Value),
+    Purge(Sender<Result<Purged, String>>),
+    Move(PathBuf, Sender<Result<u64, String>>),
+}
+
+/// The thread's body: returns when the queue is shut down. The store is closed before that.
+pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
+    let mut writer = Writer {
+        store,
+        shared,
+        unstored: BTreeMap::new(),
+        retention_at: Instant::now() + RETENTION_INTERVAL,
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| writer.serve(commands)));
+    // Nobody may wait for a thread that is gone.
+    shared.queue.stop(match outcome {
+        Ok(()) => "the database has been closed",
+        Err(_) => "internal error: the writer panicked; please report it",
+    });
+}
+
+struct Writer<'a> {
+    store: Store,
+    shared: &'a Shared,
+    /// Settings to be stored with the next commit.
+    unstored: BTreeMap<&'static str, String>,
+    retention_at: Instant,
+}
+
+impl Writer<'_> {
+    fn serve(&mut self, commands: &Receiver<Command>) {
+        loop {
+            let interval = self.shared.settings().flush_interval();
+            let wake = self.shared.queue.wait(interval, self.retention_at);
+            while let Ok(command) = commands.try_recv() {
+                self.obey(command);
+            }
+            if wake.commit || wake.shutdown || !self.unstored.is_empty() {
+                self.commit();
+            }
+            if wake.shutdown {
+                return;
+            }
+            if Instant::now() >= self.retention_at {
+                if let Err(error) = self.purge() {
+                    self.shared.note(format!("retention failed: {error}"));
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        // Whoever asked may have given up: an answer that nobody takes is no failure.
+        match command {
+            Command::Store(setting, value) => {
+                self.unstored.insert(setting.name(), Setting::stored(value));
+            }
+            Command::Purge(reply) => {
+                let _ = reply.send(self.purge());
+            }
+            Command::Move(path, reply) => {
+                let _ = reply.send(self.move_to(&path));
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        let batches = self.shared.queue.take();
+        let settings: Vec<(String, String)> = self
+            .unstored
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        if batches.is_empty() && settings.is_empty() {
+            return;
+        }
+        let figures = &self.shared.metrics.figures;
+        match self.store.commit(&batches, &settings) {
+            Ok(()) => {
+                figures.commits.inc();
+                self.unstored.clear();
+                self.shared.queue.committed(&batches);
+            }
+            Err(error) => {
+                figures.commit_errors.inc();
+                self.keep(batches, &error);
+            }
+        }
+    }
+
+    /// Keeps what could not be committed for the next try.
+    fn keep(&mut self, batches: Vec<Pending>, error: &str) {
+        self.shared.note(format!("a commit failed: {error}"));
+        self.shared.queue.failed(batches, error);
+    }
+
+    fn purge(&mut self) -> Result<Purged, String> {
+        self.retention_at = Instant::now() + RETENTION_INTERVAL;
+        let purged = self
+            .store
+            .purge(&self.shared.policy(), crate::clock::now_us())?;
+        self.shared
+            .metrics
+            .figures
+            .purged
+            .inc_by(purged.by_age + purged.by_size);
+        Ok(purged)
+    }
+
+    fn move_to(&mut self, path: &std::path::Path) -> Result<u64, String> {
+        // What waits is committed to the old place first, so that numbers are given out from one place at a time.
+        self.commit();
+        let moved = self.store.move_to(path);
+        // Even a move that failed late may have switched to the new file.
+        self.shared.moved(&self.store);
+        let moved = moved?;
+        self.shared.queue.renumber(self.store.next_seq()?);
+        Ok(moved)
+    }
+}
