@@ -7,6 +7,7 @@ where it does not.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -55,13 +56,20 @@ def apt(*arguments: str, cwd: Path | None = None, why: str) -> None:
     run("apt-get", *arguments, cwd=cwd)
 
 
+def make_virtualenv(environment: Path) -> None:
+    # Debian's Python comes without the part of venv that brings pip.
+    if importlib.util.find_spec("ensurepip") is None:
+        apt("install", "-y", "-q", "--no-install-recommends", "python3-venv", why="Python's venv is incomplete")
+    venv.create(environment, with_pip=True)
+
+
 def set_up_python(client: Client) -> None:
     requirement_files = [TOOLS / "requirements.txt"]
     if client == default_engine() and DEMO_REQUIREMENTS.is_file():
         requirement_files.append(DEMO_REQUIREMENTS)
 
     def build() -> None:
-        venv.create(client.environment, with_pip=True)
+        make_virtualenv(client.environment)
         install = [client.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         for file in requirement_files:
             install += ["-r", file]
@@ -72,7 +80,7 @@ def set_up_python(client: Client) -> None:
 
 def set_up_cli(client: Client) -> None:
     def build() -> None:
-        venv.create(client.environment, with_pip=True)
+        make_virtualenv(client.environment)
         run(client.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{client.package}=={client.version}")
 
     once(client.environment, repr(client), build)

@@ -54,8 +54,8 @@ def test_record_of_an_open_transaction_is_kept(host):
 
 
 def test_metrics_are_plain_lines():
-    output = subprocess.run(
-        [CLI, "-unsigned", "-noheader", "-list", "-c", f"LOAD '{EXTENSION}'; SELECT oplog_record({{command: 'import'}}); SELECT prometheus_text();"],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout
-    assert 'duckdb_operations_total{command="import",status="success"} 1' in output.splitlines()
+    statements = f"LOAD '{EXTENSION}'; SELECT oplog_record({{command: 'import'}}); SELECT prometheus_text();"
+    finished = subprocess.run(
+        [CLI, "-unsigned", "-noheader", "-list", "-c", statements], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert 'duckdb_operations_total{command="import",status="success"} 1' in finished.stdout.splitlines()
