@@ -12,6 +12,7 @@ pub enum Value {
     Null,
     Text(String),
     Integer(i64),
+    Boolean(bool),
 }
 
 impl Value {
@@ -28,22 +29,20 @@ impl Value {
 type Answer = Result<Vec<Vec<Value>>, String>;
 
 /// A function whose rows the engine makes.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
 pub struct Figure {
     pub name: &'static str,
     pub summary: &'static str,
     pub example: &'static str,
     /// Names and meanings of the positional parameters, all VARCHAR.
     pub positional: &'static [(&'static str, &'static str)],
-    pub columns: &'static [(&'static str, TypeId)],
+    /// Name, type and meaning of each.
+    pub columns: &'static [(&'static str, TypeId, &'static str)],
     answer: fn(&Engine, &[String]) -> Answer,
 }
-
-const NAMED_VALUE: &[(&str, TypeId)] = &[
-    ("name", TypeId::Varchar),
-    ("value", TypeId::Varchar),
-    ("unit", TypeId::Varchar),
-    ("meaning", TypeId::Varchar),
-];
 
 pub const ALL: &[Figure] = &[
     Figure {
@@ -52,12 +51,12 @@ pub const ALL: &[Figure] = &[
         example: "FROM oplog_settings();",
         positional: &[],
         columns: &[
-            ("name", TypeId::Varchar),
-            ("value", TypeId::Varchar),
-            ("default_value", TypeId::Varchar),
-            ("unit", TypeId::Varchar),
-            ("is_set", TypeId::Varchar),
-            ("meaning", TypeId::Varchar),
+            ("name", TypeId::Varchar, "the setting"),
+            ("value", TypeId::Varchar, "the value in force"),
+            ("default_value", TypeId::Varchar, "what holds until somebody sets it"),
+            ("unit", TypeId::Varchar, "the unit of the value"),
+            ("is_set", TypeId::Boolean, "whether somebody has set it"),
+            ("meaning", TypeId::Varchar, "what it decides"),
         ],
         answer: settings,
     },
@@ -66,7 +65,12 @@ pub const ALL: &[Figure] = &[
         summary: "The engine's own figures: where the log is, what waits, what was refused, what went wrong.",
         example: "FROM oplog_status();",
         positional: &[],
-        columns: NAMED_VALUE,
+        columns: &[
+            ("name", TypeId::Varchar, "the figure"),
+            ("value", TypeId::Varchar, "its value, as text"),
+            ("unit", TypeId::Varchar, "what it counts"),
+            ("meaning", TypeId::Varchar, "what it says"),
+        ],
         answer: status,
     },
     Figure {
@@ -74,7 +78,7 @@ pub const ALL: &[Figure] = &[
         summary: "Commits everything recorded so far to the log; the operations that waited.",
         example: "CALL oplog_flush();",
         positional: &[],
-        columns: &[("operations", TypeId::BigInt)],
+        columns: &[("operations", TypeId::BigInt, "how many waited")],
         answer: |engine, _| Ok(vec![vec![Value::Integer(engine.flush()? as i64)]]),
     },
     Figure {
@@ -83,9 +87,9 @@ pub const ALL: &[Figure] = &[
         example: "CALL oplog_purge();",
         positional: &[],
         columns: &[
-            ("deleted", TypeId::BigInt),
-            ("deleted_by_age", TypeId::BigInt),
-            ("deleted_by_size", TypeId::BigInt),
+            ("deleted", TypeId::BigInt, "operations deleted"),
+            ("deleted_by_age", TypeId::BigInt, "those that were too old"),
+            ("deleted_by_size", TypeId::BigInt, "those that were too many"),
         ],
         answer: |engine, _| {
             let purged = engine.purge()?;
@@ -101,7 +105,10 @@ pub const ALL: &[Figure] = &[
         summary: "Moves the log, rows included, to another file, where it stays; the operations that moved.",
         example: "CALL oplog_open('service.oplog');",
         positional: &[("path", "the file; what it holds already is kept, and numbered before")],
-        columns: &[("operations", TypeId::BigInt), ("path", TypeId::Varchar)],
+        columns: &[
+            ("operations", TypeId::BigInt, "how many moved"),
+            ("path", TypeId::Varchar, "where the log is now"),
+        ],
         answer: open,
     },
 ];
@@ -127,7 +134,7 @@ fn settings(engine: &Engine, _: &[String]) -> Answer {
                 Value::text(settings.get(*setting).to_string()),
                 Value::text(setting.default().to_string()),
                 Value::text(setting.unit()),
-                Value::text(settings.is_set(*setting).to_string()),
+                Value::Boolean(settings.is_set(*setting)),
                 Value::text(setting.meaning()),
             ]
         })
@@ -274,7 +281,7 @@ impl Table for FigureFunction {
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
         self.session.apply_settings(bind.context());
-        for (name, type_id) in self.figure.columns {
+        for (name, type_id, _) in self.figure.columns {
             bind.add_column(name, &LogicalType::new(*type_id));
         }
         Ok((0..self.figure.positional.len())
@@ -307,6 +314,7 @@ impl Table for FigureFunction {
                     Value::Null => column.set_null(count),
                     Value::Text(text) => column.set_text(count, text),
                     Value::Integer(number) => column.set_i64(count, *number),
+                    Value::Boolean(value) => column.set_bool(count, *value),
                 }
             }
             count += 1;

@@ -1,7 +1,18 @@
 //! `prometheus_text()`.
 
-use super::Session;
+use super::{Documentation, Session};
 use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+
+/// What the reference says of it.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub const DOCUMENTATION: Documentation = Documentation {
+    signatures: &["prometheus_text() -> VARCHAR"],
+    summary: "All metrics in Prometheus text format 0.0.4, ready to be served under `/metrics`.",
+    example: "SELECT prometheus_text();",
+};
 
 pub struct PrometheusText {
     session: Session,

@@ -16,6 +16,17 @@ use crate::settings::{Setting, Type, Value};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+/// What the reference says of a scalar function.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub struct Documentation {
+    pub signatures: &'static [&'static str],
+    pub summary: &'static str,
+    pub example: &'static str,
+}
+
 /// What the functions of one host instance share. Its last clone goes when the host closes, and the engine with it.
 #[derive(Clone)]
 pub struct Session {

@@ -23,6 +23,10 @@ pub enum Role {
 }
 
 /// A parameter of a reading function.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
 pub struct Parameter {
     pub name: &'static str,
     pub type_id: TypeId,

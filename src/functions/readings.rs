@@ -6,7 +6,30 @@ use crate::engine::Engine;
 use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId};
 use crate::store::{Parameter as Bound, Reader};
 
+/// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub enum Columns {
+    /// Those of the log.
+    Log,
+    /// Name, SQL type and meaning of each.
+    Listed(&'static [Column]),
+    /// The columns of `by`, first or behind the first of these.
+    Grouped(&'static [Column]),
+}
+
+/// Parameters by their names.
+type Named = Vec<(&'static str, Bound)>;
+
+pub type Column = (&'static str, &'static str, &'static str);
+
 /// A reading function.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
 pub struct Reading {
     pub name: &'static str,
     pub summary: &'static str,
@@ -18,8 +41,9 @@ pub struct Reading {
     /// The time range where none is given; none for everything.
     pub default_period: Option<&'static str>,
     pub default_by: &'static [&'static str],
+    pub columns: Columns,
     /// Values from the engine that the SQL uses.
-    pub figures: Option<fn(&Engine) -> Vec<(&'static str, Bound)>>,
+    pub figures: Option<fn(&Engine) -> Named>,
     pub sql: &'static str,
 }
 
@@ -39,6 +63,7 @@ const BASE: Reading = Reading {
     filters: true,
     default_period: None,
     default_by: &[],
+    columns: Columns::Log,
     figures: None,
     sql: "",
 };
@@ -96,6 +121,22 @@ pub const ALL: &[Reading] = &[
         named: &[PERIOD, SINCE, UNTIL, BY],
         default_period: Some("1h"),
         default_by: &["command"],
+        columns: Columns::Grouped(&[
+            ("operations", "BIGINT", "how many"),
+            ("errors", "BIGINT", "those that were no `success`"),
+            ("success_rate", "DOUBLE", "share of successes, 0 to 1"),
+            ("avg_ms", "DOUBLE", "mean duration; operations without one are left out of all durations"),
+            ("p50_ms", "DOUBLE", "median duration (`quantile_cont`)"),
+            ("p95_ms", "DOUBLE", "95th percentile"),
+            ("p99_ms", "DOUBLE", "99th percentile"),
+            ("max_ms", "DOUBLE", "longest duration"),
+            ("total_ms", "DOUBLE", "sum of the durations"),
+            ("rows_affected", "BIGINT", "sum"),
+            ("bytes_in", "BIGINT", "sum"),
+            ("bytes_out", "BIGINT", "sum"),
+            ("first_at", "TIMESTAMP WITH TIME ZONE", "when the first ended"),
+            ("last_at", "TIMESTAMP WITH TIME ZONE", "when the last ended"),
+        ]),
         sql: include_str!("../../sql/functions/oplog_stats.sql"),
         ..BASE
     },
@@ -105,7 +146,25 @@ pub const ALL: &[Reading] = &[
         example: "FROM oplog_summary(period := '24h');",
         named: &[PERIOD, SINCE, UNTIL],
         default_period: Some("1h"),
-        figures: None,
+        columns: Columns::Listed(&[
+            ("period", "VARCHAR", "the length of the period"),
+            ("total_operations", "BIGINT", "how many"),
+            ("success_rate", "DOUBLE", "share of successes, 0 to 1; NULL where nothing ran"),
+            ("avg_duration_ms", "DOUBLE", "mean duration"),
+            ("p50_duration_ms", "DOUBLE", "median duration (`quantile_cont`)"),
+            ("p95_duration_ms", "DOUBLE", "95th percentile"),
+            ("p99_duration_ms", "DOUBLE", "99th percentile"),
+            (
+                "by_command",
+                "MAP(VARCHAR, STRUCT(count BIGINT, avg_ms DOUBLE))",
+                "each command, the most frequent first",
+            ),
+            (
+                "errors",
+                "STRUCT(code VARCHAR, count BIGINT)[]",
+                "each error code, the most frequent first",
+            ),
+        ]),
         sql: include_str!("../../sql/functions/oplog_summary.sql"),
         ..BASE
     },
@@ -124,6 +183,14 @@ pub const ALL: &[Reading] = &[
         example: "FROM oplog_errors(period := '7d');",
         named: &[PERIOD, SINCE, UNTIL],
         default_period: Some("1h"),
+        columns: Columns::Listed(&[
+            ("error_code", "VARCHAR", "as recorded; NULL where none was given"),
+            ("command", "VARCHAR", "what failed"),
+            ("count", "BIGINT", "how often"),
+            ("first_at", "TIMESTAMP WITH TIME ZONE", "first time in the period"),
+            ("last_at", "TIMESTAMP WITH TIME ZONE", "last time"),
+            ("last_message", "VARCHAR", "the newest message that was given"),
+        ]),
         sql: include_str!("../../sql/functions/oplog_errors.sql"),
         ..BASE
     },
@@ -133,6 +200,14 @@ pub const ALL: &[Reading] = &[
         example: "FROM oplog_timeline(period := '24h', bucket := '1h');",
         named: &[PERIOD, SINCE, UNTIL, BUCKET, BY],
         default_period: Some("1h"),
+        columns: Columns::Grouped(&[
+            ("bucket", "TIMESTAMP WITH TIME ZONE", "start of the bucket; the columns of `by` follow it"),
+            ("operations", "BIGINT", "how many"),
+            ("errors", "BIGINT", "those that were no `success`"),
+            ("p50_ms", "DOUBLE", "median duration"),
+            ("p95_ms", "DOUBLE", "95th percentile"),
+            ("max_ms", "DOUBLE", "longest duration"),
+        ]),
         sql: include_str!("../../sql/functions/oplog_timeline.sql"),
         ..BASE
     },
@@ -142,12 +217,23 @@ pub const ALL: &[Reading] = &[
         example: "FROM oplog_retention();",
         filters: false,
         figures: Some(retention_figures),
+        columns: Columns::Listed(&[
+            ("setting", "VARCHAR", "the rule"),
+            ("applies_to", "VARCHAR", "the statuses that it is about"),
+            ("keep", "VARCHAR", "its value in force"),
+            ("expires_before", "TIMESTAMP WITH TIME ZONE", "what ended before this goes"),
+            ("operations", "BIGINT", "operations in the log that it is about"),
+            ("expired_operations", "BIGINT", "those that a purge would delete now"),
+            ("last_deleted_at", "TIMESTAMP WITH TIME ZONE", "when it last deleted any"),
+            ("last_deleted_operations", "BIGINT", "how many those were"),
+            ("deleted_operations", "BIGINT", "how many it has deleted so far"),
+        ]),
         sql: include_str!("../../sql/functions/oplog_retention.sql"),
         ..BASE
     },
 ];
 
-fn retention_figures(engine: &Engine) -> Vec<(&'static str, Bound)> {
+fn retention_figures(engine: &Engine) -> Named {
     use crate::settings::Setting;
     let settings = engine.settings();
     let now_us = crate::clock::now_us();

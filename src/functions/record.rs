@@ -1,11 +1,27 @@
 //! `oplog_record`: an operation, or a column of them, into the log.
 
-use super::Session;
+use super::{Documentation, Session};
 use crate::host::{
     write_json, Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, ScalarBind,
     TypeId,
 };
 use crate::record::{accepts, push_json, BatchBuilder, Field, Kind, Problem, Source, Value};
+
+/// What the reference says of it.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub const DOCUMENTATION: Documentation = Documentation {
+    signatures: &[
+        "oplog_record(operation STRUCT) -> UUID",
+        "oplog_record(operation JSON) -> UUID",
+        "oplog_record(command VARCHAR, status VARCHAR, duration_ms DOUBLE) -> UUID",
+    ],
+    summary: "Records an operation and returns its id. A NULL operation gives NULL and records nothing. The record \
+              stands outside the transaction that makes it: other sessions see it at once, and a ROLLBACK keeps it.",
+    example: "SELECT oplog_record({command: 'import', duration_ms: 12.5, table_name: 'orders', rows_affected: 1000});",
+};
 
 pub struct Record {
     session: Session,

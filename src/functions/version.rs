@@ -1,6 +1,18 @@
 //! `oplog_version()`.
 
+use super::Documentation;
 use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+
+/// What the reference says of it.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub const DOCUMENTATION: Documentation = Documentation {
+    signatures: &["oplog_version() -> VARCHAR"],
+    summary: "The version of the extension.",
+    example: "SELECT oplog_version();",
+};
 
 pub struct Version;
 

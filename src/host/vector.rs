@@ -425,6 +425,12 @@ impl ColumnMut<'_> {
         unsafe { self.put(row, value) };
     }
 
+    /// Writes to a column of BOOLEAN.
+    pub fn set_bool(&mut self, row: usize, value: bool) {
+        // SAFETY: stored as a byte of 0 or 1.
+        unsafe { self.put(row, u8::from(value)) };
+    }
+
     /// Writes to a column of UUID.
     pub fn set_uuid(&mut self, row: usize, value: u128) {
         // SAFETY: stored as a signed 128-bit integer whose highest bit is flipped, so that it sorts like the text.

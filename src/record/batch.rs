@@ -88,7 +88,7 @@ impl BatchColumn {
     }
 
     fn push_validity(&mut self, valid: bool) {
-        if self.rows % 64 == 0 {
+        if self.rows.is_multiple_of(64) {
             self.valid.push(0);
         }
         self.valid[self.rows / 64] |= u64::from(valid) << (self.rows % 64);
@@ -328,9 +328,9 @@ impl BatchBuilder {
             kept[*row] = false;
         }
         let command = self.columns[Field::Command as usize].take();
-        for row in 0..rows {
-            if kept[row] && !command.as_ref().is_some_and(|column| column.is_valid(row)) {
-                kept[row] = false;
+        for (row, kept) in kept.iter_mut().enumerate() {
+            if *kept && !command.as_ref().is_some_and(|column| column.is_valid(row)) {
+                *kept = false;
                 let missing = "command is missing: name what ran, such as 'import'";
                 self.dropped.push((row, Some(Problem(missing.into()))));
             }

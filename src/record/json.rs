@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn each_kind_of_value_reaches_its_field() {
         let (builder, outcome) = push(
-            r#"{"command": "im\port", "duration_ms": 1e2, "rows_affected": 3, "bucket_name": null,
+            r#"{"command": "im\\port", "duration_ms": 1e2, "rows_affected": 3, "bucket_name": null,
                 "project_id": 7, "metadata": {"z": 1.10, "a": [true]}}"#,
         );
         assert_eq!(outcome, Ok(()));

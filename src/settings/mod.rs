@@ -266,7 +266,7 @@ mod tests {
             (
                 Setting::FlushInterval,
                 "0 us",
-                "oplog_flush_interval is '0 us': a flush interval is 1 ms or longer",
+                "oplog_flush_interval is '0 seconds': a flush interval is 1 ms or longer",
             ),
             (
                 Setting::MaxSeries,

@@ -116,7 +116,7 @@ pub fn bytes(text: &str) -> Option<u64> {
 pub fn format_bytes(bytes: u64) -> String {
     BYTE_UNITS
         .iter()
-        .filter(|(_, unit)| bytes > 0 && bytes % unit == 0)
+        .filter(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit))
         .max_by_key(|(_, unit)| *unit)
         .map_or_else(
             || format!("{bytes}B"),
