@@ -26,6 +26,18 @@ FORCE:
 $(EXTENSION): $(LIBRARY) Cargo.toml $(TOOLS)/append_footer.py
 	@$(PYTHON) $(TOOLS)/append_footer.py $(LIBRARY) $@
 
+# Another extension on the same host layer, whose functions panic: what the containment tests load.
+PANICS := build/host_panics.duckdb_extension
+
+$(TARGET_DIR)/release/libhost_panics.so: FORCE
+	cargo build --release --package host_panics
+
+$(PANICS): $(TARGET_DIR)/release/libhost_panics.so test/panics/Cargo.toml $(TOOLS)/append_footer.py
+	@$(PYTHON) $(TOOLS)/append_footer.py --manifest test/panics/Cargo.toml $< $@
+
+.PHONY: test-extensions
+test-extensions: $(PANICS)
+
 .PHONY: install
 install: all ## let `LOAD oplog` find it by name (DUCKDB_EXTENSION_DIR says where, if not ~/.duckdb/extensions)
 	@$(PYTHON) $(TOOLS)/install_extension.py $(EXTENSION)
@@ -42,6 +54,10 @@ test: ## run every test in every engine (ONLY=text runs the suites whose name co
 lint: ## check formatting, and clippy without a warning
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: reference
+reference: ## rewrite docs/functions.md from the declarations
+	OPLOG_WRITE_REFERENCE=1 cargo test --quiet --package oplog reference
 
 .PHONY: surface
 surface: all engines ## rewrite the pinned public surface from what the extension adds now

@@ -22,7 +22,7 @@ class Suite:
 
 # What all tests stand on. A step is not counted, but if it fails there is nothing more to run.
 STEPS = [
-    Suite("build", ["make", "--no-print-directory", "all"]),
+    Suite("build", ["make", "--no-print-directory", "all", "test-extensions"]),
     Suite("engines", [sys.executable, str(TOOLS / "setup_engines.py")]),
 ]
 

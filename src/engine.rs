@@ -230,7 +230,13 @@ impl Engine {
     /// Puts a setting in force and has it stored.
     pub fn set(&self, setting: Setting, value: Value) {
         write(&self.shared.settings).put(setting, value);
-        self.send(Command::Store(setting, value));
+        self.send(Command::Store(setting, Some(value)));
+    }
+
+    /// Puts a setting's default in force and has the stored value forgotten.
+    pub fn reset(&self, setting: Setting) {
+        write(&self.shared.settings).reset(setting);
+        self.send(Command::Store(setting, None));
     }
 
     pub fn note(&self, note: String) {

@@ -3,7 +3,7 @@
 use crate::engine::Shared;
 use crate::record::Pending;
 use crate::settings::{Setting, Value};
-use crate::store::{Purged, Store};
+use crate::store::{Purged, SettingChange, Store};
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What callers ask of the writer. A command that answers does so when it is done.
 pub enum Command {
-    Store(Setting, Value),
+    /// A setting's value, none to forget it.
+    Store(Setting, Option<Value>),
     Purge(Sender<Result<Purged, String>>),
     Move(PathBuf, Sender<Result<u64, String>>),
 }
@@ -40,7 +41,7 @@ struct Writer<'a> {
     store: Store,
     shared: &'a Shared,
     /// Settings to be stored with the next commit.
-    unstored: BTreeMap<&'static str, String>,
+    unstored: BTreeMap<&'static str, Option<String>>,
     retention_at: Instant,
 }
 
@@ -70,7 +71,8 @@ impl Writer<'_> {
         // Whoever asked may have given up: an answer that nobody takes is no failure.
         match command {
             Command::Store(setting, value) => {
-                self.unstored.insert(setting.name(), Setting::stored(value));
+                self.unstored
+                    .insert(setting.name(), value.map(Setting::stored));
             }
             Command::Purge(reply) => {
                 let _ = reply.send(self.purge());
@@ -83,10 +85,10 @@ impl Writer<'_> {
 
     fn commit(&mut self) {
         let batches = self.shared.queue.take();
-        let settings: Vec<(String, String)> = self
+        let settings: Vec<SettingChange> = self
             .unstored
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .map(|(name, value)| (*name, value.clone()))
             .collect();
         if batches.is_empty() && settings.is_empty() {
             return;

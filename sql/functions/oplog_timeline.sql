@@ -5,7 +5,10 @@ WITH bucket AS (
 operation AS (
     SELECT
         {by_listed}
-        epoch_us(timestamp) // $bucket_us::BIGINT * $bucket_us::BIGINT AS start_us,
+        -- Rounded down, before 1970 too, where % is negative.
+        epoch_us(timestamp)
+            - (epoch_us(timestamp) % $bucket_us::BIGINT + $bucket_us::BIGINT) % $bucket_us::BIGINT
+            AS start_us,
         status <> 'success' AS failed,
         duration_ms
     FROM operation_log

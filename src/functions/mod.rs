@@ -57,22 +57,29 @@ impl Session {
     /// noted, since an error here would abort somebody's transaction.
     pub fn apply_settings(&self, context: &Context) {
         for (index, setting) in Setting::ALL.iter().enumerate() {
-            let Some(given) = context.option(setting.name()) else {
-                continue;
-            };
-            match read_setting(*setting, &given) {
-                Ok(value) => {
-                    let mut seen = self
-                        .seen
-                        .lock()
-                        .unwrap_or_else(|poisoned| poisoned.into_inner());
-                    if seen[index] != Some(value) {
-                        seen[index] = Some(value);
-                        drop(seen);
-                        self.engine.set(*setting, value);
+            let given = match context.option(setting.name()) {
+                None => None,
+                Some(given) => match read_setting(*setting, &given) {
+                    Ok(value) => Some(value),
+                    Err(problem) => {
+                        self.engine.note(format!("a setting is ignored: {problem}"));
+                        continue;
                     }
-                }
-                Err(problem) => self.engine.note(format!("a setting is ignored: {problem}")),
+                },
+            };
+            let mut seen = self
+                .seen
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            if seen[index] == given {
+                continue;
+            }
+            seen[index] = given;
+            drop(seen);
+            match given {
+                Some(value) => self.engine.set(*setting, value),
+                // It was set in this session and is NULL again: somebody's RESET.
+                None => self.engine.reset(*setting),
             }
         }
     }

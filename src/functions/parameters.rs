@@ -18,8 +18,8 @@ pub enum Role {
     Rows { default: i64 },
     /// The width of a time bucket.
     Bucket,
-    /// A value that the SQL uses by itself, as `$name`.
-    Plain,
+    /// The id of an operation, which the SQL uses as `$name`. It is text: 1.5.6 casts no text to UUID here.
+    Id,
 }
 
 /// A parameter of a reading function.
@@ -240,7 +240,9 @@ impl Arguments {
                     }
                     arguments.bound.push((name, Bound::Integer(rows)));
                 }
-                Role::Plain => arguments.bound.push((name, Bound::Text(value.text()))),
+                Role::Id => arguments
+                    .bound
+                    .push((name, Bound::Text(id(name, value.text())?))),
             }
         }
         let range = &mut arguments.range;
@@ -308,6 +310,17 @@ impl Arguments {
         let first = since.div_euclid(width) * width;
         Ok((first, until.max(first + 1), width))
     }
+}
+
+/// The text of a UUID: 32 hexadecimal digits, dashes wherever.
+pub fn id(name: &str, text: String) -> Result<String, String> {
+    let digits = text.bytes().filter(|byte| *byte != b'-');
+    if digits.clone().count() == 32 && digits.into_iter().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text);
+    }
+    Err(format!(
+        "{name} is '{text}': give the UUID that oplog_record returned"
+    ))
 }
 
 /// Text that has few valid values is checked, so that a slip is no empty answer.

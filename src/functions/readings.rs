@@ -1,6 +1,8 @@
 //! The reading functions: each is a .sql file, run in the sidecar, plus its declaration here.
 
-use super::parameters::{Arguments, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, UNTIL};
+use super::parameters::{
+    id, Arguments, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, UNTIL,
+};
 use super::Session;
 use crate::engine::Engine;
 use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId};
@@ -106,8 +108,8 @@ pub const ALL: &[Reading] = &[
         example: "FROM oplog_operation('019a5f6e-0000-7000-8000-000000000000');",
         positional: &[Parameter {
             name: "id",
-            type_id: TypeId::Uuid,
-            role: Role::Plain,
+            type_id: TypeId::Varchar,
+            role: Role::Id,
             meaning: "what `oplog_record` returned",
         }],
         filters: false,
@@ -357,9 +359,11 @@ impl Table for ReadingFunction {
         )
         .map_err(failed)?;
         for (index, parameter) in reading.positional.iter().enumerate() {
-            let text = bind
-                .positional(index)
-                .map_or(String::new(), |value| value.text());
+            let text = match bind.positional(index) {
+                Some(value) => id(parameter.name, value.text()).map_err(failed)?,
+                // NULL equals no id, and no id is all zeros.
+                None => "0".repeat(32),
+            };
             arguments.bound.push((parameter.name, Bound::Text(text)));
         }
         if reading.sql.contains("$bucket_us") {

@@ -226,12 +226,13 @@ fn check_type(field: Field, logical: &LogicalType) -> Result<(), String> {
         | TypeId::Date => Value::Time(0),
         TypeId::Interval => Value::Interval(0),
         TypeId::SqlNull | TypeId::Invalid => Value::Null,
+        // Its text is what a text field stores.
+        _ if field.kind() == Kind::Text => Value::Text("".into()),
         other => {
             return Err(format!(
-                "{} cannot be {}; cast it, {}::VARCHAR say",
+                "{} is of type {}: cast it to VARCHAR, or to what the field takes",
                 field.name(),
-                other.sql_name(),
-                field.name()
+                other.sql_name()
             ))
         }
     };
@@ -299,6 +300,8 @@ impl Reader {
             let value = match column.cell(row) {
                 Cell::Null => continue,
                 Cell::Text(text) => Value::Text(text),
+                // What else a text field is given, it stores as SQL's cast would.
+                _ if field.kind() == Kind::Text => Value::Text(column.rendered(row).into()),
                 Cell::Double(number) => Value::Double(number),
                 Cell::Integer(number) => Value::Integer(number),
                 Cell::Boolean(value) => Value::Boolean(value),

@@ -117,7 +117,7 @@ fn reading(out: &mut String, function: &Reading) {
                 ("by", _) if !function.default_by.is_empty() => {
                     format!("'{}'", function.default_by.join(","))
                 }
-                (_, Role::Plain) => "required".into(),
+                (_, Role::Id) => "required".into(),
                 _ => String::new(),
             };
             line(

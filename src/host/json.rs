@@ -59,10 +59,27 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) {
             write_elements(&elements, range, out, depth);
         }
         Shape::Union(shapes) => match column.union_member(row, shapes) {
-            Some(member) => write(&member, row, out, depth + 1),
+            Some((name, member)) => {
+                out.push('{');
+                write_text(name, out);
+                out.push(':');
+                write(&member, row, out, depth + 1);
+                out.push('}');
+            }
             None => out.push_str("null"),
         },
-        _ => write_cell(&column.cell(row), out),
+        Shape::Json => {
+            let text = column.rendered(row);
+            // DuckDB checks JSON when it casts to it, but a reinterpreted text is not checked.
+            if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
+                out.push_str(&text);
+            } else {
+                write_text(&text, out);
+            }
+        }
+        Shape::Plain(_) | Shape::Decimal { .. } | Shape::Enum { .. } => {
+            write_scalar(column, row, out);
+        }
     }
 }
 
@@ -83,24 +100,38 @@ fn write_elements(
     out.push(']');
 }
 
-fn write_cell(cell: &Cell<'_>, out: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = match cell {
-        Cell::Boolean(value) => write!(out, "{value}"),
-        Cell::Integer(value) => write!(out, "{value}"),
+fn write_scalar(column: &Column<'_>, row: usize, out: &mut String) {
+    match column.cell(row) {
+        Cell::Boolean(value) => out.push_str(if value { "true" } else { "false" }),
+        Cell::Text(text) => write_text(&text, out),
         // JSON has no NaN and no infinity.
-        Cell::Double(value) if value.is_finite() => write!(out, "{value}"),
-        Cell::Text(text) => {
-            write_text(text, out);
-            Ok(())
-        }
-        Cell::Timestamp(micros) => match jiff::Timestamp::from_microsecond(*micros) {
-            Ok(timestamp) => write!(out, "\"{timestamp}\""),
-            Err(_) => write!(out, "null"),
-        },
-        Cell::Interval(micros) => write!(out, "{}", *micros as f64 / 1e6),
-        Cell::Null | Cell::Double(_) | Cell::Other(_) => write!(out, "null"),
-    };
+        Cell::Double(value) if !value.is_finite() => out.push_str("null"),
+        _ if is_number(column.shape()) => out.push_str(&column.rendered(row)),
+        _ => write_text(&column.rendered(row), out),
+    }
+}
+
+fn is_number(shape: &Shape) -> bool {
+    use super::TypeId as Id;
+    match shape {
+        Shape::Decimal { .. } => true,
+        Shape::Plain(id) => matches!(
+            id,
+            Id::TinyInt
+                | Id::SmallInt
+                | Id::Integer
+                | Id::BigInt
+                | Id::UTinyInt
+                | Id::USmallInt
+                | Id::UInteger
+                | Id::UBigInt
+                | Id::HugeInt
+                | Id::UHugeInt
+                | Id::Float
+                | Id::Double
+        ),
+        _ => false,
+    }
 }
 
 fn write_text(text: &str, out: &mut String) {

@@ -54,6 +54,12 @@ impl ScalarBind<'_> {
     }
 }
 
+/// What DuckDB keeps for an overload.
+struct Registered<F: Scalar> {
+    function: Arc<F>,
+    parameters: &'static [TypeId],
+}
+
 /// What DuckDB keeps for a bound call. Binding is repeated by copying, so the pointer it holds is a shared one.
 struct Bound<F: Scalar> {
     shapes: Vec<Shape>,
@@ -88,8 +94,11 @@ impl Host<'_> {
                 ffi::duckdb_scalar_function_set_special_handling(raw);
                 ffi::duckdb_scalar_function_set_extra_info(
                     raw,
-                    into_raw(Arc::clone(&function)),
-                    Some(drop_boxed::<Arc<F>>),
+                    into_raw(Registered {
+                        function: Arc::clone(&function),
+                        parameters: overload.parameters,
+                    }),
+                    Some(drop_boxed::<Registered<F>>),
                 );
                 ffi::duckdb_scalar_function_set_bind(raw, Some(bind::<F>));
                 ffi::duckdb_scalar_function_set_init(raw, Some(init::<F>));
@@ -109,27 +118,27 @@ unsafe extern "C" fn bind<F: Scalar>(info: ffi::duckdb_bind_info) {
     let outcome = contain(F::NAME, || {
         // SAFETY: `info` is live during the callback; the extra info is what `register_scalar` set.
         unsafe {
-            let function = &*ffi::duckdb_scalar_function_bind_get_extra_info(info).cast::<Arc<F>>();
+            let registered =
+                &*ffi::duckdb_scalar_function_bind_get_extra_info(info).cast::<Registered<F>>();
             let mut raw_context = std::ptr::null_mut();
             ffi::duckdb_scalar_function_get_client_context(info, &mut raw_context);
             let context = Context::take(raw_context).ok_or("DuckDB gave no client context")?;
-            let types: Vec<LogicalType> =
-                (0..ffi::duckdb_scalar_function_bind_get_argument_count(info))
-                    .map(|index| {
-                        let mut argument =
-                            ffi::duckdb_scalar_function_bind_get_argument(info, index);
-                        let logical =
-                            LogicalType::from_raw(ffi::duckdb_expression_return_type(argument));
-                        ffi::duckdb_destroy_expression(&mut argument);
-                        logical
-                    })
-                    .collect();
+            let types: Vec<LogicalType> = registered
+                .parameters
+                .iter()
+                .enumerate()
+                .map(|(index, parameter)| match parameter {
+                    TypeId::Any => argument_type(info, index),
+                    // 1.5.6 shows the argument as it was before the cast to the declared type.
+                    declared => LogicalType::new(*declared),
+                })
+                .collect();
             let shapes = types.iter().map(Shape::of).collect();
             let arguments = ScalarBind {
                 types,
                 context: &context,
             };
-            let bound = function.bind(&arguments)?;
+            let bound = registered.function.bind(&arguments)?;
             let shared: SharedBound<F> = Arc::new(Bound { shapes, bound });
             ffi::duckdb_scalar_function_set_bind_data(
                 info,
@@ -147,6 +156,18 @@ unsafe extern "C" fn bind<F: Scalar>(info: ffi::duckdb_bind_info) {
     }
 }
 
+/// # Safety
+/// `info` is that of a running bind callback.
+unsafe fn argument_type(info: ffi::duckdb_bind_info, index: usize) -> LogicalType {
+    // SAFETY: the caller's promise; the expression is made for us and destroyed after its last use.
+    unsafe {
+        let mut argument = ffi::duckdb_scalar_function_bind_get_argument(info, index as u64);
+        let logical = LogicalType::from_raw(ffi::duckdb_expression_return_type(argument));
+        ffi::duckdb_destroy_expression(&mut argument);
+        logical
+    }
+}
+
 unsafe extern "C" fn copy_bound<F: Scalar>(data: *mut c_void) -> *mut c_void {
     // SAFETY: `data` is what `bind` set.
     into_raw(unsafe { (*data.cast::<SharedBound<F>>()).clone() })
@@ -156,13 +177,14 @@ unsafe extern "C" fn init<F: Scalar>(info: ffi::duckdb_init_info) {
     let outcome = contain(F::NAME, || {
         // SAFETY: `info` is live during the callback; the pointers are what registration and `bind` set.
         unsafe {
-            let function = &*ffi::duckdb_scalar_function_init_get_extra_info(info).cast::<Arc<F>>();
+            let registered =
+                &*ffi::duckdb_scalar_function_init_get_extra_info(info).cast::<Registered<F>>();
             let bound =
                 &*ffi::duckdb_scalar_function_init_get_bind_data(info).cast::<SharedBound<F>>();
             let mut raw_context = std::ptr::null_mut();
             ffi::duckdb_scalar_function_init_get_client_context(info, &mut raw_context);
             let context = Context::take(raw_context).ok_or("DuckDB gave no client context")?;
-            let local = function.start(&bound.bound, &context)?;
+            let local = registered.function.start(&bound.bound, &context)?;
             ffi::duckdb_scalar_function_init_set_state(
                 info,
                 into_raw(local),
@@ -187,12 +209,15 @@ unsafe extern "C" fn call<F: Scalar>(
         // SAFETY: all are live during the callback, and the state belongs to this thread alone; the pointers are what
         // registration, `bind` and `init` set. DuckDB has flattened the input.
         unsafe {
-            let function = &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Arc<F>>();
+            let registered =
+                &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Registered<F>>();
             let bound = &*ffi::duckdb_scalar_function_get_bind_data(info).cast::<SharedBound<F>>();
             let local = &mut *ffi::duckdb_scalar_function_get_state(info).cast::<F::Local>();
             let arguments = Chunk::new(input, &bound.shapes);
             let mut output = ColumnMut::new(output);
-            function.call(&bound.bound, local, &arguments, &mut output)
+            registered
+                .function
+                .call(&bound.bound, local, &arguments, &mut output)
         }
     });
     if let Err(error) = outcome {

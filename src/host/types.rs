@@ -61,6 +61,8 @@ type_ids! {
     Enum = DUCKDB_TYPE_DUCKDB_TYPE_ENUM, "ENUM";
     Date = DUCKDB_TYPE_DUCKDB_TYPE_DATE, "DATE";
     Time = DUCKDB_TYPE_DUCKDB_TYPE_TIME, "TIME";
+    TimeNs = DUCKDB_TYPE_DUCKDB_TYPE_TIME_NS, "TIME_NS";
+    TimeTz = DUCKDB_TYPE_DUCKDB_TYPE_TIME_TZ, "TIME WITH TIME ZONE";
     Timestamp = DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP, "TIMESTAMP";
     TimestampS = DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_S, "TIMESTAMP_S";
     TimestampMs = DUCKDB_TYPE_DUCKDB_TYPE_TIMESTAMP_MS, "TIMESTAMP_MS";
@@ -116,6 +118,12 @@ impl LogicalType {
         TypeId::from_raw(unsafe { ffi::duckdb_get_type_id(self.raw) })
     }
 
+    /// The alias, "" for none.
+    pub(super) fn alias(&self) -> String {
+        // SAFETY: the handle is live; the text is allocated for us.
+        unsafe { super::take_text(ffi::duckdb_logical_type_get_alias(self.raw)) }
+    }
+
     /// The fields of a STRUCT, in order.
     pub fn struct_fields(&self) -> Vec<(String, LogicalType)> {
         // SAFETY: the handle is live; indexes stay below the count that DuckDB gives.
@@ -144,6 +152,11 @@ impl LogicalType {
                 })
                 .collect()
         }
+    }
+
+    pub(super) fn decimal_width(&self) -> u8 {
+        // SAFETY: the handle is live; the caller asks for a DECIMAL only.
+        unsafe { ffi::duckdb_decimal_width(self.raw) }
     }
 
     pub(super) fn decimal_scale(&self) -> u8 {

@@ -3,7 +3,7 @@
 //! A column is read through a [`Shape`], its type resolved once when a query is bound, so that reading a row makes no
 //! call into DuckDB. DuckDB flattens a scalar function's arguments, nested ones too, before it calls.
 
-use super::{ffi, LogicalType, TypeId};
+use super::{ffi, LogicalType, TypeId, Value};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
@@ -14,8 +14,17 @@ pub const VECTOR_SIZE: usize = 2048;
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Plain(TypeId),
-    Decimal { stored: TypeId, scale: u8 },
-    Enum { stored: TypeId, values: Vec<String> },
+    /// VARCHAR under the alias JSON.
+    Json,
+    Decimal {
+        stored: TypeId,
+        width: u8,
+        scale: u8,
+    },
+    Enum {
+        stored: TypeId,
+        values: Vec<String>,
+    },
     Struct(Vec<(String, Shape)>),
     List(Box<Shape>),
     Array(Box<Shape>, usize),
@@ -34,8 +43,10 @@ impl Shape {
         // SAFETY (all calls): the handle is live, and each is asked only of the type it is documented for.
         unsafe {
             match logical.id() {
+                TypeId::Varchar if logical.alias() == "JSON" => Self::Json,
                 TypeId::Decimal => Self::Decimal {
                     stored: logical.internal_id(),
+                    width: logical.decimal_width(),
                     scale: logical.decimal_scale(),
                 },
                 TypeId::Enum => Self::Enum {
@@ -128,8 +139,14 @@ impl<'a> Column<'a> {
     }
 
     fn text_at(&self, row: usize) -> &'a str {
-        // SAFETY: only called for VARCHAR, in range. A string of up to 12 bytes stands inline, a longer one behind its
-        // pointer (`duckdb_string_t`); both live as long as the vector, and DuckDB keeps VARCHAR valid UTF-8.
+        // SAFETY: DuckDB keeps VARCHAR valid UTF-8.
+        unsafe { std::str::from_utf8_unchecked(self.bytes_at(row)) }
+    }
+
+    /// The bytes of a VARCHAR, BLOB or BIT.
+    fn bytes_at(&self, row: usize) -> &'a [u8] {
+        // SAFETY: only called for those types, in range. A string of up to 12 bytes stands inline, a longer one behind its
+        // pointer (`duckdb_string_t`); both live as long as the vector.
         unsafe {
             let string = &*self.data.cast::<ffi::duckdb_string_t>().add(row);
             let length = string.value.inlined.length as usize;
@@ -138,7 +155,7 @@ impl<'a> Column<'a> {
             } else {
                 string.value.pointer.ptr
             };
-            std::str::from_utf8_unchecked(std::slice::from_raw_parts(start.cast(), length))
+            std::slice::from_raw_parts(start.cast(), length)
         }
     }
 
@@ -167,9 +184,16 @@ impl<'a> Column<'a> {
         }
         let id = match self.shape {
             Shape::Plain(id) => *id,
-            Shape::Decimal { stored, scale } => {
-                let unscaled = self.integer_at(*stored, row) as f64;
-                return Cell::Double(unscaled / 10f64.powi((*scale).into()));
+            Shape::Json => TypeId::Varchar,
+            Shape::Decimal { stored, scale, .. } => {
+                let unscaled = self.integer_at(*stored, row);
+                let unit = 10i128.pow((*scale).into());
+                // A whole number stays exact.
+                return if unscaled % unit == 0 {
+                    Cell::Integer(unscaled / unit)
+                } else {
+                    Cell::Double(unscaled as f64 / unit as f64)
+                };
             }
             Shape::Enum { stored, values } => {
                 let index = self.integer_at(*stored, row) as usize;
@@ -226,6 +250,76 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// A valid row's value as a cast to VARCHAR gives it. For types that have a [`Cell`] of their own this is the slow
+    /// way; nested ones have no text here.
+    pub fn rendered(&self, row: usize) -> String {
+        if let Cell::Text(text) = self.cell(row) {
+            return text.into_owned();
+        }
+        // SAFETY: each arm reads what DuckDB documents as the storage of the type; `cell` checked the row. The value is
+        // made for us, and DuckDB copies what it is made of.
+        let value = unsafe {
+            match self.shape {
+                Shape::Decimal {
+                    stored,
+                    width,
+                    scale,
+                } => {
+                    let unscaled = self.integer_at(*stored, row);
+                    ffi::duckdb_create_decimal(ffi::duckdb_decimal {
+                        width: *width,
+                        scale: *scale,
+                        value: ffi::duckdb_hugeint {
+                            lower: unscaled as u64,
+                            upper: (unscaled >> 64) as i64,
+                        },
+                    })
+                }
+                Shape::Plain(id) => match id {
+                    TypeId::Boolean => ffi::duckdb_create_bool(self.at::<u8>(row) != 0),
+                    TypeId::Float => ffi::duckdb_create_float(self.at(row)),
+                    TypeId::Double => ffi::duckdb_create_double(self.at(row)),
+                    TypeId::UHugeInt => ffi::duckdb_create_uhugeint(self.at(row)),
+                    TypeId::Date => ffi::duckdb_create_date(self.at(row)),
+                    TypeId::Time => ffi::duckdb_create_time(self.at(row)),
+                    TypeId::TimeNs => ffi::duckdb_create_time_ns(self.at(row)),
+                    TypeId::TimeTz => ffi::duckdb_create_time_tz_value(self.at(row)),
+                    TypeId::Timestamp => ffi::duckdb_create_timestamp(self.at(row)),
+                    TypeId::TimestampTz => ffi::duckdb_create_timestamp_tz(self.at(row)),
+                    TypeId::TimestampS => ffi::duckdb_create_timestamp_s(self.at(row)),
+                    TypeId::TimestampMs => ffi::duckdb_create_timestamp_ms(self.at(row)),
+                    TypeId::TimestampNs => ffi::duckdb_create_timestamp_ns(self.at(row)),
+                    TypeId::Interval => ffi::duckdb_create_interval(self.at(row)),
+                    TypeId::Blob => {
+                        let bytes = self.bytes_at(row);
+                        ffi::duckdb_create_blob(bytes.as_ptr(), bytes.len() as u64)
+                    }
+                    TypeId::Bit => {
+                        let bytes = self.bytes_at(row);
+                        ffi::duckdb_create_bit(ffi::duckdb_bit {
+                            data: bytes.as_ptr().cast_mut(),
+                            size: bytes.len() as u64,
+                        })
+                    }
+                    TypeId::TinyInt
+                    | TypeId::SmallInt
+                    | TypeId::Integer
+                    | TypeId::BigInt
+                    | TypeId::UTinyInt
+                    | TypeId::USmallInt
+                    | TypeId::UInteger
+                    | TypeId::UBigInt
+                    | TypeId::HugeInt => {
+                        return self.integer_at(*id, row).to_string();
+                    }
+                    _ => std::ptr::null_mut(),
+                },
+                _ => std::ptr::null_mut(),
+            }
+        };
+        Value::take(value).map_or(String::new(), |value| value.text())
+    }
+
     /// A field of a STRUCT by its position.
     pub fn field(&self, index: usize) -> Option<Column<'a>> {
         let Shape::Struct(fields) = self.shape else {
@@ -265,13 +359,13 @@ impl<'a> Column<'a> {
         &self,
         row: usize,
         shapes: &'a [(String, Shape)],
-    ) -> Option<Column<'a>> {
+    ) -> Option<(&'a str, Column<'a>)> {
         static TAG: Shape = Shape::Plain(TypeId::UTinyInt);
         let Cell::Integer(tag) = self.child(0, &TAG).cell(row) else {
             return None;
         };
-        let (_, shape) = shapes.get(tag as usize)?;
-        Some(self.child(tag as u64 + 1, shape))
+        let (name, shape) = shapes.get(tag as usize)?;
+        Some((name, self.child(tag as u64 + 1, shape)))
     }
 
     /// The elements of a LIST or MAP, and the range of them that a row has.

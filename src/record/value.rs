@@ -59,6 +59,12 @@ impl fmt::Display for Value<'_> {
 }
 
 fn format_time(micros: i64) -> String {
+    // DuckDB's infinities.
+    match micros {
+        i64::MAX => return "infinity".into(),
+        i64::MIN..=-9_223_372_036_854_775_807 => return "-infinity".into(),
+        _ => {}
+    }
     jiff::Timestamp::from_microsecond(micros)
         .map_or_else(|_| format!("{micros} us"), |time| time.to_string())
 }
@@ -227,9 +233,8 @@ pub(super) fn json<'a>(field: Field, value: &'a Value<'_>) -> Result<Cow<'a, str
 /// Whether a type can suit a field at all: asked when a query is bound, so that a wrong type fails before any row.
 pub fn accepts(kind: Kind, value: &Value<'_>) -> bool {
     match kind {
-        Kind::Text | Kind::Status | Kind::TraceParent => {
-            !matches!(value, Value::Interval(_) | Value::Json(_))
-        }
+        Kind::Text => !matches!(value, Value::Json(_)),
+        Kind::Status | Kind::TraceParent => matches!(value, Value::Null | Value::Text(_)),
         Kind::Milliseconds => !matches!(value, Value::Boolean(_) | Value::Time(_) | Value::Json(_)),
         Kind::Count => matches!(
             value,

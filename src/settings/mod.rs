@@ -189,6 +189,12 @@ impl Settings {
         self.set[setting as usize] = true;
     }
 
+    /// Back to the default.
+    pub fn reset(&mut self, setting: Setting) {
+        self.values[setting as usize] = setting.default();
+        self.set[setting as usize] = false;
+    }
+
     pub fn is_set(&self, setting: Setting) -> bool {
         self.set[setting as usize]
     }

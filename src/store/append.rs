@@ -1,6 +1,6 @@
 //! Appending batches: from the record path's columns to DuckDB's, a full vector at a time.
 
-use super::{schema, Store};
+use super::{schema, SettingChange, Store};
 use crate::host::{Appender, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::record::{Batch, Field, Kind, Pending, Stamp};
 
@@ -32,7 +32,7 @@ impl Store {
     pub fn commit(
         &mut self,
         pending: &[Pending],
-        settings: &[(String, String)],
+        settings: &[SettingChange],
     ) -> Result<(), String> {
         self.connection.transaction(|connection| {
             if let Some((stamp, batch)) = pending.last() {
@@ -45,13 +45,7 @@ impl Store {
                 schema::set_meta(connection, "next_seq", &next_seq.to_string())?;
             }
             for (name, value) in settings {
-                let statement = connection.prepare(
-                    "INSERT INTO settings VALUES ($name, $value)
-                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                )?;
-                statement.bind_text("name", name)?;
-                statement.bind_text("value", value)?;
-                statement.execute()?;
+                schema::put_setting(connection, name, value.as_deref())?;
             }
             Ok(())
         })

@@ -32,6 +32,9 @@ impl Place {
     }
 }
 
+/// A setting's name and its new value, none to forget it.
+pub type SettingChange = (&'static str, Option<String>);
+
 /// An open log.
 pub struct Store {
     instance: Instance,

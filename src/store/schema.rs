@@ -42,6 +42,22 @@ pub fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), S
     statement.execute().map(drop)
 }
 
+/// Remembers a setting, or forgets it.
+pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> Result<(), String> {
+    let statement = connection.prepare(match value {
+        Some(_) => {
+            "INSERT INTO settings VALUES ($name, $value)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        }
+        None => "DELETE FROM settings WHERE name = $name",
+    })?;
+    statement.bind_text("name", name)?;
+    if let Some(value) = value {
+        statement.bind_text("value", value)?;
+    }
+    statement.execute().map(drop)
+}
+
 /// Brings the connection's default database to the newest version.
 pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
     let tables = connection.query(
