@@ -1,0 +1,102 @@
+"""What does an operation cost when one statement records many: a chunk of rows should cost what copying it costs."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import operations
+from databases import count_operations, insert_into_own_log, open_host, open_logging, trivial, write_log
+from measure import Case, time_in_turns
+from tables import print_table
+
+RECORD = "oplog_record({…})"
+STRUCT = operations.STRUCT
+# Few enough for the queue to have room and the writer to sleep: what is measured is the call, and nothing else.
+ROWS_OF_A_CALL = 8 * 2_048
+
+
+def run(folder: Path, quick: bool) -> None:
+    with (
+        closing(open_host(folder / "many_rows.duckdb")) as host,
+        closing(open_logging(folder / "many_rows_log.duckdb", "memory")) as logging,
+    ):
+        for connection in (host, logging):
+            # Nanoseconds of one thread; what several do at once is told by the machine, not by oplog.
+            connection.execute("SET threads = 1")
+        rows = 200_000 if quick else 1_000_000
+        measure_call(host, logging, rounds=5 if quick else 25)
+        measure_until_committed(host, rows, rounds=1 if quick else 3)
+
+
+def create_source(connection, rows: int) -> None:
+    # In memory and in a table: generating the values would cost more than all that is measured.
+    connection.execute("ATTACH IF NOT EXISTS ':memory:' AS source")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE source.operations AS SELECT {operations.columns()} FROM range({rows}) AS numbers(i)"
+    )
+
+
+def measure_call(host, logging, rounds: int) -> None:
+    for connection in (host, logging):
+        create_source(connection, ROWS_OF_A_CALL)
+    struct = "the struct alone"
+    # count() needs its argument, so nothing is pruned.
+    cases = [
+        Case(struct, query(host, f"SELECT count({STRUCT}) FROM source.operations")),
+        Case(RECORD, query(host, f"SELECT count(oplog_record({STRUCT})) FROM source.operations"), query(host, "CALL oplog_flush()")),
+        Case("trivial function: hash({…}), uuidv7()", query(host, f"SELECT count({trivial(STRUCT)}) FROM source.operations")),
+        Case(
+            "write_log({…}::VARCHAR), in memory",
+            query(logging, f"SELECT count({write_log(STRUCT)}) FROM source.operations"),
+            query(logging, "CALL truncate_duckdb_logs()"),
+        ),
+    ]
+    before = count_operations(host)
+    seconds = time_in_turns(cases, rounds)
+    assert count_operations(host) - before == ROWS_OF_A_CALL * (rounds + 1)
+    ns = {name: taken / ROWS_OF_A_CALL * 1e9 for name, taken in seconds.items()}
+    net = {name: taken - ns[struct] for name, taken in ns.items()}
+    print_table(
+        f"{ROWS_OF_A_CALL:,} operations a statement, one thread: the call",
+        ["ns/row", "net of the struct", "× oplog, net"],
+        [(name, taken, *((net[name], net[name] / net[RECORD]) if name != struct else (None, None))) for name, taken in ns.items()],
+    )
+
+
+def measure_until_committed(host, rows: int, rounds: int) -> None:
+    create_source(host, rows)
+    record = "oplog_record({…}), then oplog_flush()"
+    record_rows = query(host, f"SELECT count(oplog_record({STRUCT})) FROM source.operations")
+    flush = query(host, "CALL oplog_flush()")
+    # DuckDB's Python client has no appender. An INSERT … SELECT with one thread comes closest: it appends the same
+    # chunks, made by a scan in memory, to the same table in the same way, and commits.
+    insert = insert_into_own_log(f"SELECT uuidv7(), now(), {operations.NAMES} FROM source.operations")
+    truncate = query(host, "TRUNCATE own_log")
+
+    def insert_with_all_threads() -> None:
+        host.execute("RESET threads")
+        host.execute(insert).fetchall()
+
+    def settle() -> None:
+        host.execute("SET threads = 1")
+        truncate()
+
+    cases = [
+        Case(record, lambda: (record_rows(), flush())),
+        Case("oplog_record({…}) alone", record_rows, flush),
+        Case("INSERT … SELECT, one thread: the bare append", query(host, insert), truncate),
+        Case("INSERT … SELECT, all threads", insert_with_all_threads, settle),
+    ]
+    before = count_operations(host)
+    seconds = time_in_turns(cases, rounds)
+    assert count_operations(host) - before == 2 * rows * (rounds + 1)
+    print_table(
+        f"{rows:,} operations a statement: until they are committed",
+        ["ns/row", "× oplog"],
+        [(name, taken / rows * 1e9, taken / seconds[record]) for name, taken in seconds.items()],
+    )
+
+
+def query(connection, sql: str):
+    return lambda: connection.execute(sql).fetchall()
