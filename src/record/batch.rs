@@ -5,7 +5,7 @@ use super::{Field, IdRange, Kind, TraceParent};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-const COLUMNS: usize = Field::ALL.len() - 1;
+pub(super) const COLUMNS: usize = Field::ALL.len() - 1;
 
 /// Which function wrote an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +36,9 @@ pub type Pending = (Stamp, Arc<Batch>);
 
 /// Texts one behind the other.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct TextColumn {
-    bytes: String,
-    ends: Vec<u32>,
+pub(super) struct TextColumn {
+    pub(super) bytes: String,
+    pub(super) ends: Vec<u32>,
 }
 
 impl TextColumn {
@@ -55,18 +55,18 @@ impl TextColumn {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Data {
+pub(super) enum Data {
     Text(TextColumn),
     /// Doubles as their bits, everything else as it is.
     Numbers(Vec<u64>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct BatchColumn {
-    data: Data,
+pub(super) struct BatchColumn {
+    pub(super) data: Data,
     /// A bit for each row, set where there is a value.
-    valid: Vec<u64>,
-    rows: usize,
+    pub(super) valid: Vec<u64>,
+    pub(super) rows: usize,
 }
 
 impl BatchColumn {
@@ -151,8 +151,8 @@ impl BatchColumn {
 /// Accepted operations. Defaults are not filled in: a missing value is what the caller left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    columns: [Option<BatchColumn>; COLUMNS],
-    rows: usize,
+    pub(super) columns: [Option<BatchColumn>; COLUMNS],
+    pub(super) rows: usize,
     pub source: Source,
     pub connection_id: u64,
 }

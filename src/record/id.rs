@@ -8,8 +8,8 @@ const COUNTER_BITS: u32 = 74;
 /// The ids of one batch: consecutive values of the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdRange {
-    millis: u64,
-    counter: u128,
+    pub(super) millis: u64,
+    pub(super) counter: u128,
 }
 
 impl IdRange {

@@ -16,6 +16,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("memory_limit", "512MB"),
     ("autoinstall_known_extensions", "false"),
     ("autoload_known_extensions", "false"),
+    ("wal_autocheckpoint", "256MB"),
 ];
 
 /// A chain of moved logs longer than this is a loop.
