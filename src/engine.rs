@@ -195,6 +195,11 @@ impl Engine {
         Ok(stamp)
     }
 
+    /// Memory for a new batch, if there is some.
+    pub fn spare_batch(&self, rows: usize) -> Option<Batch> {
+        self.shared.queue.spare(rows)
+    }
+
     /// Counts operations that were refused.
     pub fn count_rejected(&self, operations: u64) {
         self.shared.metrics.figures.rejected.inc_by(operations);

@@ -98,7 +98,7 @@ impl Writer<'_> {
             Ok(()) => {
                 figures.commits.inc();
                 self.unstored.clear();
-                self.shared.queue.committed(&batches);
+                self.shared.queue.committed(batches);
             }
             Err(error) => {
                 figures.commit_errors.inc();

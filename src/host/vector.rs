@@ -125,6 +125,7 @@ impl<'a> Column<'a> {
         self.rows
     }
 
+    #[inline]
     pub fn is_valid(&self, row: usize) -> bool {
         assert!(row < self.rows);
         // SAFETY: the mask, if there is one, has a bit for each row, and `row` is below the count.
@@ -138,12 +139,14 @@ impl<'a> Column<'a> {
         unsafe { *self.data.cast::<T>().add(row) }
     }
 
+    #[inline]
     fn text_at(&self, row: usize) -> &'a str {
         // SAFETY: DuckDB keeps VARCHAR valid UTF-8.
         unsafe { std::str::from_utf8_unchecked(self.bytes_at(row)) }
     }
 
     /// The bytes of a VARCHAR, BLOB or BIT.
+    #[inline]
     fn bytes_at(&self, row: usize) -> &'a [u8] {
         // SAFETY: only called for those types, in range. A string of up to 12 bytes stands inline, a longer one behind its
         // pointer (`duckdb_string_t`); both live as long as the vector.
@@ -248,6 +251,38 @@ impl<'a> Column<'a> {
                 other => Cell::Other(other),
             }
         }
+    }
+
+    /// The type, where it is none with parts or parameters. JSON counts as VARCHAR.
+    pub fn plain_type(&self) -> Option<TypeId> {
+        match self.shape {
+            Shape::Plain(id) => Some(*id),
+            Shape::Json => Some(TypeId::Varchar),
+            _ => None,
+        }
+    }
+
+    /// The text of a row, none for NULL. The column is a VARCHAR by [`Column::plain_type`].
+    #[inline]
+    pub fn text(&self, row: usize) -> Option<&'a str> {
+        debug_assert_eq!(self.plain_type(), Some(TypeId::Varchar));
+        self.is_valid(row).then(|| self.text_at(row))
+    }
+
+    /// The number of a row, none for NULL. The column is a DOUBLE by [`Column::plain_type`].
+    #[inline]
+    pub fn double(&self, row: usize) -> Option<f64> {
+        debug_assert_eq!(self.plain_type(), Some(TypeId::Double));
+        // SAFETY: stored as a double; `is_valid` checks the row.
+        self.is_valid(row).then(|| unsafe { self.at(row) })
+    }
+
+    /// The number of a row, none for NULL. The column is a BIGINT by [`Column::plain_type`].
+    #[inline]
+    pub fn bigint(&self, row: usize) -> Option<i64> {
+        debug_assert_eq!(self.plain_type(), Some(TypeId::BigInt));
+        // SAFETY: stored as a 64-bit integer; `is_valid` checks the row.
+        self.is_valid(row).then(|| unsafe { self.at(row) })
     }
 
     /// A valid row's value as a cast to VARCHAR gives it. For types that have a [`Cell`] of their own this is the slow

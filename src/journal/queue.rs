@@ -10,6 +10,11 @@ pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The writer is woken early at this fill, so that a burst does not have to wait.
 const WAKE_BYTES: usize = QUEUE_BYTES_MAX / 16;
 
+/// Batches whose memory is kept for new ones: a few commits' worth, at some 300 KB each for usual operations.
+const SPARE_BATCHES_MAX: usize = 32;
+/// Smaller batches cost less to allocate than to keep.
+const SPARE_ROWS_MIN: usize = 256;
+
 /// How long a caller waits for room before the record is refused: longer than any commit that succeeds.
 const FULL_WAIT: Duration = Duration::from_secs(10);
 
@@ -54,10 +59,19 @@ struct State {
 
 pub struct Queue {
     state: Mutex<(State, IdGenerator)>,
+    spares: Mutex<Vec<Batch>>,
     /// For the writer.
     work: Condvar,
     /// For those who wait for a commit or for room.
     progress: Condvar,
+}
+
+/// A panic while a lock is held leaves whole values behind: every change below is complete before anything that could
+/// panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Queue {
@@ -69,17 +83,14 @@ impl Queue {
         };
         Self {
             state: Mutex::new((state, IdGenerator::new())),
+            spares: Mutex::default(),
             work: Condvar::new(),
             progress: Condvar::new(),
         }
     }
 
-    /// A panic while the lock is held leaves whole values behind: every change below is complete before anything that
-    /// could panic.
     fn lock(&self) -> MutexGuard<'_, (State, IdGenerator)> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     /// Accepts a batch. Waits for room while the queue is full, and gives up when the writer makes none.
@@ -212,16 +223,34 @@ impl Queue {
         std::mem::take(&mut guard.0.pending)
     }
 
-    pub fn committed(&self, batches: &[Pending]) {
+    /// Marks batches as committed, and keeps the memory of some for new ones.
+    pub fn committed(&self, batches: Vec<Pending>) {
         let mut guard = self.lock();
         let state = &mut guard.0;
-        for (stamp, batch) in batches {
+        for (stamp, batch) in &batches {
             state.bytes -= batch.bytes();
             state.committed_seq = stamp.first_seq + batch.rows() as u64;
         }
         state.last_error.clear();
         drop(guard);
         self.progress.notify_all();
+        let mut spares = lock(&self.spares);
+        for (_, batch) in batches {
+            if spares.len() == SPARE_BATCHES_MAX {
+                break;
+            }
+            if batch.rows() >= SPARE_ROWS_MIN {
+                spares.extend(Arc::into_inner(batch));
+            }
+        }
+    }
+
+    /// An old batch whose memory a new one of `rows` rows can take over.
+    pub fn spare(&self, rows: usize) -> Option<Batch> {
+        if rows < SPARE_ROWS_MIN {
+            return None;
+        }
+        lock(&self.spares).pop()
     }
 
     /// Puts batches back in front after a failed commit.
@@ -341,7 +370,7 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert!(queue.wait(hour, Instant::now() + hour).commit);
         let taken = queue.take();
-        queue.committed(&taken);
+        queue.committed(taken);
         assert_eq!(flusher.join().unwrap(), Ok(2));
         assert_eq!(queue.flush(), Ok(0));
         assert_eq!(queue.figures().bytes, 0);

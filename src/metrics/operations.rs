@@ -211,7 +211,7 @@ impl OperationMetrics {
 /// Groups the rows of a batch. Neighbours are usually alike, so the last group is tried first.
 fn group(batch: &Batch) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut index: HashMap<(&str, &str, &str), usize> = HashMap::new();
+    let mut index: foldhash::HashMap<(&str, &str, &str), usize> = foldhash::HashMap::default();
     let mut last = usize::MAX;
     for row in 0..batch.rows() {
         let command = batch.text_or_default(Field::Command, row);

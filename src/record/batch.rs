@@ -42,6 +42,7 @@ pub(super) struct TextColumn {
 }
 
 impl TextColumn {
+    #[inline]
     fn push(&mut self, text: &str) {
         self.bytes.push_str(text);
         // A batch is a chunk of 2,048 rows of at most 64 KiB: far below 4 GiB.
@@ -87,6 +88,7 @@ impl BatchColumn {
         }
     }
 
+    #[inline]
     fn push_validity(&mut self, valid: bool) {
         if self.rows.is_multiple_of(64) {
             self.valid.push(0);
@@ -95,6 +97,7 @@ impl BatchColumn {
         self.rows += 1;
     }
 
+    #[inline]
     fn push_text(&mut self, text: &str) {
         if let Data::Text(texts) = &mut self.data {
             texts.push(text);
@@ -102,6 +105,7 @@ impl BatchColumn {
         self.push_validity(true);
     }
 
+    #[inline]
     fn push_number(&mut self, number: u64) {
         if let Data::Numbers(numbers) = &mut self.data {
             numbers.push(number);
@@ -125,6 +129,20 @@ impl BatchColumn {
 
     fn is_valid(&self, row: usize) -> bool {
         self.valid[row / 64] >> (row % 64) & 1 == 1
+    }
+
+    /// The column without its rows, its memory kept.
+    fn emptied(mut self) -> Self {
+        match &mut self.data {
+            Data::Text(texts) => {
+                texts.bytes.clear();
+                texts.ends.clear();
+            }
+            Data::Numbers(numbers) => numbers.clear(),
+        }
+        self.valid.clear();
+        self.rows = 0;
+        self
     }
 
     fn keep(&self, kind: Kind, kept: &[bool]) -> Self {
@@ -204,10 +222,59 @@ impl Batch {
     }
 }
 
+/// A column to push to from the first row on, for callers who have the values by column and have nothing to convert.
+pub struct ColumnWriter<'a> {
+    column: &'a mut BatchColumn,
+    field: Field,
+}
+
+impl ColumnWriter<'_> {
+    /// Pushes the next row's text. False, and nothing is pushed, where [`BatchBuilder::push`] has more to say about it.
+    #[inline]
+    pub fn push_text(&mut self, text: &str) -> bool {
+        let plain = match self.field.kind() {
+            Kind::Status => value::STATUSES.contains(&text),
+            _ => text.len() <= super::TEXT_BYTES_MAX,
+        } && (self.field != Field::Command
+            || text.as_bytes().first().is_some_and(u8::is_ascii_graphic));
+        if plain {
+            self.column.push_text(text);
+        }
+        plain
+    }
+
+    /// The same for a duration.
+    #[inline]
+    pub fn push_milliseconds(&mut self, number: f64) -> bool {
+        let plain = number >= 0.0 && number.is_finite();
+        if plain {
+            // Adding zero turns -0 into 0.
+            self.column.push_number((number + 0.0).to_bits());
+        }
+        plain
+    }
+
+    /// The same for a count.
+    #[inline]
+    pub fn push_count(&mut self, number: i64) -> bool {
+        if number >= 0 {
+            self.column.push_number(number as u64);
+        }
+        number >= 0
+    }
+
+    #[inline]
+    pub fn push_null(&mut self) {
+        self.column.push_null();
+    }
+}
+
 /// Collects the rows of one chunk. Values are pushed field by field within a row, or column by column; a row's fields
 /// that nobody pushes are missing.
 pub struct BatchBuilder {
     columns: [Option<BatchColumn>; COLUMNS],
+    /// Columns of an old batch, whose memory the new ones take over.
+    spare: [Option<BatchColumn>; COLUMNS],
     capacity: usize,
     row: usize,
     /// Rows that are not recorded, with the reason; NULL operations have none.
@@ -215,10 +282,16 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
-    /// A builder for up to `capacity` rows, positioned at row 0.
+    #[cfg(test)]
     pub fn new(capacity: usize) -> Self {
+        Self::reusing(capacity, None)
+    }
+
+    /// A builder for up to `capacity` rows, positioned at row 0. It can use the memory of a batch that is no longer needed.
+    pub fn reusing(capacity: usize, spare: Option<Batch>) -> Self {
         Self {
             columns: [const { None }; COLUMNS],
+            spare: spare.map_or([const { None }; COLUMNS], |batch| batch.columns),
             capacity,
             row: 0,
             dropped: Vec::new(),
@@ -237,10 +310,22 @@ impl BatchBuilder {
 
     fn column(&mut self, field: Field) -> &mut BatchColumn {
         let row = self.row;
-        let column = self.columns[field as usize]
-            .get_or_insert_with(|| BatchColumn::new(field.kind(), self.capacity));
+        let (spare, capacity) = (&mut self.spare, self.capacity);
+        let column = self.columns[field as usize].get_or_insert_with(|| {
+            spare[field as usize].take().map_or_else(
+                || BatchColumn::new(field.kind(), capacity),
+                BatchColumn::emptied,
+            )
+        });
         column.pad_to(row);
         column
+    }
+
+    /// A writer for a column that nothing has been pushed to.
+    pub fn column_writer(&mut self, field: Field) -> Option<ColumnWriter<'_>> {
+        self.row = 0;
+        let column = self.column(field);
+        (column.rows == 0).then_some(ColumnWriter { column, field })
     }
 
     /// Validates a value and pushes it as the current row's.
@@ -315,6 +400,7 @@ impl BatchBuilder {
 
     /// Ends the batch after `rows` rows: checks what every operation needs, and takes the dropped rows out. Gives the
     /// batch, none if no row is left, and the rows that are not in it.
+    #[allow(clippy::type_complexity)]
     pub fn finish(
         mut self,
         source: Source,

@@ -10,7 +10,7 @@ mod json;
 mod trace;
 mod value;
 
-pub use batch::{Batch, BatchBuilder, Pending, Source, Stamp};
+pub use batch::{Batch, BatchBuilder, ColumnWriter, Pending, Source, Stamp};
 pub use field::{Field, Kind};
 pub use id::{IdGenerator, IdRange};
 pub use json::push_json;
