@@ -44,7 +44,11 @@ def measure_call(host, logging, rounds: int) -> None:
     # count() needs its argument, so nothing is pruned.
     cases = [
         Case(struct, query(host, f"SELECT count({STRUCT}) FROM source.operations")),
-        Case(RECORD, query(host, f"SELECT count(oplog_record({STRUCT})) FROM source.operations"), query(host, "CALL oplog_flush()")),
+        Case(
+            RECORD,
+            query(host, f"SELECT count(oplog_record({STRUCT})) FROM source.operations"),
+            query(host, "CALL oplog_flush()"),
+        ),
         Case("trivial function: hash({…}), uuidv7()", query(host, f"SELECT count({trivial(STRUCT)}) FROM source.operations")),
         Case(
             "write_log({…}::VARCHAR), in memory",
@@ -57,10 +61,12 @@ def measure_call(host, logging, rounds: int) -> None:
     assert count_operations(host) - before == ROWS_OF_A_CALL * (rounds + 1)
     ns = {name: taken / ROWS_OF_A_CALL * 1e9 for name, taken in seconds.items()}
     net = {name: taken - ns[struct] for name, taken in ns.items()}
+    lines = [(struct, ns[struct], None, None)]
+    lines += [(name, ns[name], net[name], net[name] / net[RECORD]) for name in ns if name != struct]
     print_table(
         f"{ROWS_OF_A_CALL:,} operations a statement, one thread: the call",
         ["ns/row", "net of the struct", "× oplog, net"],
-        [(name, taken, *((net[name], net[name] / net[RECORD]) if name != struct else (None, None))) for name, taken in ns.items()],
+        lines,
     )
 
 

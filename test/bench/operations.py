@@ -20,7 +20,7 @@ NAMES = ", ".join(FIELDS)
 STRUCT = "{" + ", ".join(f"{name}: {name}" for name in FIELDS) + "}"
 # With their types stated, DuckDB keeps the plan of a prepared statement; without, it plans anew for each EXECUTE.
 PARAMETERS = ", ".join(f"${number}::{type}" for number, type in enumerate(FIELDS.values(), start=1))
-STRUCT_OF_PARAMETERS = "{" + ", ".join(f"{name}: ${number}::{type}" for number, (name, type) in enumerate(FIELDS.items(), start=1)) + "}"
+STRUCT_OF_PARAMETERS = "{" + ", ".join(f"{name}: {given}" for name, given in zip(FIELDS, PARAMETERS.split(", "))) + "}"
 VALUES = ["import", "success", 12.5, "project_7", "table_31", 1_000, 52_000, "0b0f8a52-64a7-4c7c-9a3e-8d3f6a1c2b90"]
 
 COMMANDS = "['import', 'export', 'query', 'query', 'query', 'preview', 'ingest', 'GET /tables']"
@@ -57,7 +57,7 @@ def month(operations: int) -> str:
             timestamp: now() - to_microseconds(({operations} - i) * {step_us}),
             {", ".join(f"{name}: {name}" for name in FIELDS)},
             error_code: if({failed()}, status || '_' || hash(i) % 5, NULL),
-            error_message: if({failed()}, 'Constraint Error: Duplicate key "id: ' || i || '" violates primary key constraint.', NULL),
+            error_message: if({failed()}, 'Constraint Error: Duplicate key "id: ' || i || '" violates a constraint.', NULL),
             -- A job imports about twenty tables.
             connection_job_id: if(command = 'import', 'job_' || i // 160, NULL)
         }} AS op
