@@ -7,6 +7,10 @@ const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.
 const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
 const PURGE_OLDEST: &str = include_str!("../../sql/retention/purge_oldest.sql");
 
+/// A write-ahead log larger than this is folded into the file when retention runs anyway: what waits in it takes time at
+/// the next LOAD.
+const WAL_BYTES_QUIET: u64 = 16_000_000;
+
 /// After a size purge the log has this share of the limit left, so that the next one is not due at once.
 const SIZE_TARGET: f64 = 0.9;
 
@@ -46,6 +50,9 @@ impl Store {
             self.checkpoint_after_purge();
         }
         let by_size = self.purge_by_size(policy.max_bytes, now_us)?;
+        if self.wal_bytes() > WAL_BYTES_QUIET {
+            self.checkpoint_after_purge();
+        }
         Ok(Purged { by_age, by_size })
     }
 
@@ -76,6 +83,13 @@ impl Store {
     /// A checkpoint is what frees the blocks of deleted rows. If a long read holds it up, the next purge does it.
     fn checkpoint_after_purge(&self) {
         let _ = self.checkpoint();
+    }
+
+    fn wal_bytes(&self) -> u64 {
+        self.place
+            .path()
+            .and_then(|path| std::fs::metadata(format!("{}.wal", path.display())).ok())
+            .map_or(0, |file| file.len())
     }
 
     fn count_rows(&self) -> Result<u64, String> {
