@@ -4,6 +4,7 @@
 //! what the queue, the metrics and the store see.
 
 mod batch;
+pub mod codec;
 mod field;
 mod id;
 mod json;
