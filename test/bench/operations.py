@@ -49,8 +49,11 @@ def failed(number: str = "i") -> str:
     return f"hash({number} + 4) % 50 = 0"
 
 
-def month(operations: int) -> str:
-    """A query for a column `op`: the operations of the last 30 days, spread evenly, with all that a service would add."""
+def month(operations: int, first: int, end: int) -> str:
+    """A query for a column `op`: those from `first` to before `end` of a month's operations.
+
+    They are spread evenly over the last 30 days, and have all that a service would add to the eight fields.
+    """
     step_us = 30 * 86_400_000_000 // operations
     return f"""
         SELECT {{
@@ -61,4 +64,4 @@ def month(operations: int) -> str:
             -- A job imports about twenty tables.
             connection_job_id: if(command = 'import', 'job_' || i // 160, NULL)
         }} AS op
-        FROM (SELECT i, {columns()} FROM range({operations}) AS numbers(i))"""
+        FROM (SELECT i, {columns()} FROM range({first}, {end}) AS numbers(i))"""
