@@ -98,6 +98,14 @@ impl Shared {
             log.place = store.place().clone();
             log.role = Role::Owner;
         }
+        drop(log);
+        match store.settings() {
+            Ok(stored) => {
+                let problems = write(&self.settings).adopt(&stored);
+                problems.into_iter().for_each(|problem| self.note(problem));
+            }
+            Err(error) => self.note(format!("the log's settings cannot be read: {error}")),
+        }
     }
 
     pub fn policy(&self) -> RetentionPolicy {
@@ -151,16 +159,7 @@ impl Engine {
         };
         let Opened { store, mut notes } = opened;
         let mut settings = Settings::default();
-        for (name, text) in store.settings()? {
-            match Setting::by_name(&name).map(|setting| (setting, setting.parse(&text))) {
-                Some((setting, Ok(value))) => settings.put(setting, value),
-                Some((_, Err(problem))) => {
-                    notes.push(format!("a stored setting is ignored: {problem}"))
-                }
-                // Written by another version; it means nothing here and is kept.
-                None => {}
-            }
-        }
+        notes.extend(settings.adopt(&store.settings()?));
         let shared = Arc::new(Shared {
             queue: Queue::new(store.next_seq()?),
             metrics: Metrics::new()?,
@@ -182,7 +181,7 @@ impl Engine {
             shared,
             commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
-            registered: Mutex::new(registered),
+            registered: Mutex::new(registered.filter(|_| role == Role::Owner)),
         })
     }
 
@@ -390,8 +389,13 @@ mod registry {
         match start() {
             Ok(engine) => {
                 let engine = Arc::new(engine);
-                lock(&OPEN.engines).insert(path.to_path_buf(), Arc::downgrade(&engine));
-                OPEN.released.notify_all();
+                if lock(&engine.registered).is_some() {
+                    lock(&OPEN.engines).insert(path.to_path_buf(), Arc::downgrade(&engine));
+                    OPEN.released.notify_all();
+                } else {
+                    // Its log is elsewhere: the path is as free as before.
+                    release(path);
+                }
                 Ok(engine)
             }
             Err(error) => {

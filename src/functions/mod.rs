@@ -27,12 +27,22 @@ pub struct Documentation {
     pub example: &'static str,
 }
 
+/// What a host's option says.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Given {
+    #[default]
+    Nothing,
+    Value(Value),
+    /// It makes no sense, and this is why.
+    Refused(String),
+}
+
 /// What the functions of one host instance share. Its last clone goes when the host closes, and the engine with it.
 #[derive(Clone)]
 pub struct Session {
     engine: Arc<Engine>,
     /// The host's settings as they were last seen: a difference is somebody's SET.
-    seen: Arc<Mutex<[Option<Value>; Setting::ALL.len()]>>,
+    seen: Arc<Mutex<[Given; Setting::ALL.len()]>>,
 }
 
 impl Session {
@@ -58,14 +68,10 @@ impl Session {
     pub fn apply_settings(&self, context: &Context) {
         for (index, setting) in Setting::ALL.iter().enumerate() {
             let given = match context.option(setting.name()) {
-                None => None,
-                Some(given) => match read_setting(*setting, &given) {
-                    Ok(value) => Some(value),
-                    Err(problem) => {
-                        self.engine.note(format!("a setting is ignored: {problem}"));
-                        continue;
-                    }
-                },
+                None => Given::Nothing,
+                Some(given) => {
+                    read_setting(*setting, &given).map_or_else(Given::Refused, Given::Value)
+                }
             };
             let mut seen = self
                 .seen
@@ -74,12 +80,15 @@ impl Session {
             if seen[index] == given {
                 continue;
             }
-            seen[index] = given;
+            seen[index] = given.clone();
             drop(seen);
             match given {
-                Some(value) => self.engine.set(*setting, value),
+                Given::Value(value) => self.engine.set(*setting, value),
                 // It was set in this session and is NULL again: somebody's RESET.
-                None => self.engine.reset(*setting),
+                Given::Nothing => self.engine.reset(*setting),
+                Given::Refused(problem) => {
+                    self.engine.note(format!("a setting is ignored: {problem}"));
+                }
             }
         }
     }

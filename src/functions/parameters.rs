@@ -18,7 +18,7 @@ pub enum Role {
     Rows { default: i64 },
     /// The width of a time bucket.
     Bucket,
-    /// The id of an operation, which the SQL uses as `$name`. It is text: 1.5.6 casts no text to UUID here.
+    /// The id of an operation, which the SQL uses as `$name`. Any type will do: 1.5.6 casts no text to UUID here.
     Id,
 }
 
@@ -64,7 +64,7 @@ pub const UNTIL: Parameter = Parameter {
     name: "until",
     type_id: TypeId::TimestampTz,
     role: Role::Range,
-    meaning: "before this time; now by default",
+    meaning: "before this time; open by default",
 };
 pub const BY: Parameter = Parameter {
     name: "by",
@@ -76,7 +76,7 @@ pub const BUCKET: Parameter = Parameter {
     name: "bucket",
     type_id: TypeId::Varchar,
     role: Role::Bucket,
-    meaning: "width of a bucket, such as '1m'; by default one that gives 60 or fewer",
+    meaning: "width of a bucket, such as '1m'; by default one that gives about 60",
 };
 
 /// The filters that every reading function takes.

@@ -108,7 +108,7 @@ pub const ALL: &[Reading] = &[
         example: "FROM oplog_operation('019a5f6e-0000-7000-8000-000000000000');",
         positional: &[Parameter {
             name: "id",
-            type_id: TypeId::Varchar,
+            type_id: TypeId::Any,
             role: Role::Id,
             meaning: "what `oplog_record` returned",
         }],
@@ -391,16 +391,23 @@ impl Table for ReadingFunction {
     fn start(&self, bound: &BoundReading, columns: &[usize]) -> Result<Scan, String> {
         let failed = |error| format!("{}: {error}", self.reading.name);
         let now_us = crate::clock::now_us();
-        let (filters, mut parameters) = bound.arguments.filters(now_us);
+        let mut arguments = bound.arguments.clone();
         if self.reading.sql.contains("$bucket_us") {
-            let (from, until, width) = bound.arguments.buckets(now_us).map_err(failed)?;
+            // Buckets end somewhere, and so do the operations that they count.
+            arguments.range.until_us.get_or_insert(now_us);
+        }
+        let (filters, mut parameters) = arguments.filters(now_us);
+        if self.reading.sql.contains("$bucket_us") {
+            let (from, until, width) = arguments.buckets(now_us).map_err(failed)?;
             parameters.push(("from_us", Bound::Integer(from)));
             parameters.push(("until_us", Bound::Integer(until)));
             parameters.push(("bucket_us", Bound::Integer(width)));
         }
         if let Some(period) = self.reading.sql.contains("$period").then(|| {
             let (since, until) = bound.arguments.range.bounds(now_us);
-            until.unwrap_or(now_us) - since.unwrap_or(now_us)
+            // A bound that was calculated from now() is some milliseconds off.
+            let length = until.unwrap_or(now_us) - since.unwrap_or(now_us);
+            (length + 500_000).div_euclid(1_000_000) * 1_000_000
         }) {
             parameters.push(("period", Bound::Text(super::figures::interval(period))));
         }
@@ -425,9 +432,7 @@ impl Table for ReadingFunction {
         };
         let sql = format!(
             "SELECT {listed} FROM (\n{}\n)",
-            self.sql(&bound.arguments, &filters)
-                .trim()
-                .trim_end_matches(';')
+            self.sql(&arguments, &filters).trim().trim_end_matches(';')
         );
         let reader: Reader = self.engine().read().map_err(failed)?;
         let rows = reader.run(&sql, &parameters).map_err(failed)?;

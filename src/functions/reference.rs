@@ -125,7 +125,7 @@ fn reading(out: &mut String, function: &Reading) {
                 format_args!(
                     "| `{}` | {} | {default} | {} |",
                     parameter.name,
-                    parameter.type_id.sql_name(),
+                    parameter_type(parameter),
                     parameter.meaning
                 ),
             );
@@ -149,6 +149,13 @@ fn reading(out: &mut String, function: &Reading) {
             line(out, format_args!("Columns: those of `by`, and\n"));
             columns(out, listed);
         }
+    }
+}
+
+fn parameter_type(parameter: &Parameter) -> &'static str {
+    match parameter.role {
+        Role::Id => "UUID",
+        _ => parameter.type_id.sql_name(),
     }
 }
 

@@ -83,6 +83,9 @@ macro_rules! settings {
     };
 }
 
+/// Space is taken and given back in row groups of 122,880 rows: below this, the limit could not tell one from none.
+const MAX_SIZE_BYTES_MIN: u64 = 16_000_000;
+
 const DAY_US: i64 = 86_400_000_000;
 
 settings! {
@@ -142,7 +145,9 @@ impl Setting {
             (Self::FlushInterval, Value::Interval(micros)) if micros > DAY_US => {
                 "a flush interval is a day or shorter"
             }
-            (Self::MaxSize, Value::Bytes(bytes)) if bytes < 1_000_000 => "a log needs 1MB or more",
+            (Self::MaxSize, Value::Bytes(bytes)) if bytes < MAX_SIZE_BYTES_MIN => {
+                "a log needs 16MB or more"
+            }
             (Self::MaxSeries, Value::Count(0)) => "a metric needs 1 series or more",
             _ => return Ok(value),
         };
@@ -187,6 +192,23 @@ impl Settings {
     pub fn put(&mut self, setting: Setting, value: Value) {
         self.values[setting as usize] = value;
         self.set[setting as usize] = true;
+    }
+
+    /// Puts stored values in force, where nobody has set another. Returns what is wrong with those that are not.
+    pub fn adopt(&mut self, stored: &[(String, String)]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, text) in stored {
+            // What another version wrote means nothing here, and is kept.
+            let Some(setting) = Setting::by_name(name) else {
+                continue;
+            };
+            match setting.parse(text) {
+                Ok(value) if !self.is_set(setting) => self.put(setting, value),
+                Ok(_) => {}
+                Err(problem) => problems.push(format!("a stored setting is ignored: {problem}")),
+            }
+        }
+        problems
     }
 
     /// Back to the default.
@@ -262,7 +284,7 @@ mod tests {
             (
                 Setting::MaxSize,
                 "1KB",
-                "oplog_max_size is '1KB': a log needs 1MB or more",
+                "oplog_max_size is '1KB': a log needs 16MB or more",
             ),
             (
                 Setting::Retention,

@@ -104,7 +104,7 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
 
 fn open_once(place: &Place) -> Result<Store, OpenError> {
     if let Place::File(path) = place {
-        check_magic(path)?;
+        check_path(path)?;
     }
     let instance = Instance::open(SETTINGS).map_err(OpenError::Unusable)?;
     let (connection, catalog) = attach(&instance, place).map_err(OpenError::classify)?;
@@ -124,6 +124,10 @@ fn migrate(connection: &Connection, place: &Place) -> Result<(), OpenError> {
              load the newer extension, or name another file with OPLOG_PATH",
             place.path().unwrap_or(Path::new("the log")).display(),
             schema::newest_version()
+        )),
+        SchemaError::Foreign => OpenError::Unusable(format!(
+            "{} is a database, but no log of oplog: give another path",
+            place.path().unwrap_or(Path::new("it")).display()
         )),
         SchemaError::Failed(error) => OpenError::classify(error),
     })
@@ -146,13 +150,50 @@ pub(super) fn attach(instance: &Instance, place: &Place) -> Result<(Connection, 
             })?;
             let quoted = path.replace('\'', "''");
             connection.execute(&format!("SET temp_directory = '{quoted}.tmp'"))?;
-            connection.execute(&format!(
-                "ATTACH '{quoted}' AS {catalog} (STORAGE_VERSION '{STORAGE_VERSION}')"
-            ))?;
+            // A file that exists has its version, and an older one cannot be asked for.
+            let options = if std::fs::exists(path).unwrap_or(true) {
+                String::new()
+            } else {
+                format!("(STORAGE_VERSION '{STORAGE_VERSION}')")
+            };
+            connection.execute(&format!("ATTACH '{quoted}' AS {catalog} {options}"))?;
         }
     }
     connection.execute(&format!("USE {catalog}"))?;
     Ok((connection, catalog))
+}
+
+/// What can be said of a path before it is opened.
+fn check_path(path: &Path) -> Result<(), OpenError> {
+    if path.extension().is_some_and(|extension| extension == "wal") {
+        return Err(OpenError::Unusable(format!(
+            "{} would be taken for a write-ahead log: give a path that does not end in .wal",
+            path.display()
+        )));
+    }
+    if is_open_here(path) {
+        return Err(OpenError::Unusable(format!(
+            "{} is open in this process already, as a database: give another path",
+            path.display()
+        )));
+    }
+    check_magic(path)
+}
+
+/// Whether this process has the file open. Then it is somebody's database: a second instance would destroy it, and even
+/// to open and close it would drop the locks that the first one holds (fcntl locks belong to the process).
+fn is_open_here(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(wanted) = std::fs::metadata(path) else {
+        return false;
+    };
+    let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
+        return false;
+    };
+    descriptors
+        .flatten()
+        .filter_map(|descriptor| std::fs::metadata(descriptor.path()).ok())
+        .any(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
 }
 
 /// A file that is no DuckDB database is told by its first bytes: "DUCK" after the checksum of the first block.
@@ -167,7 +208,12 @@ fn check_magic(path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(OpenError::Unusable(format!("{}: {error}", path.display()))),
     }
-    if head.is_empty() || head.get(8..12) == Some(b"DUCK") {
+    if head.is_empty() {
+        // What a process that died while it created the file leaves behind.
+        return std::fs::remove_file(path)
+            .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())));
+    }
+    if head.get(8..12) == Some(b"DUCK") {
         return Ok(());
     }
     Err(OpenError::Damaged(format!(
@@ -197,7 +243,7 @@ impl Store {
     /// emptied, and if it is a file it says where the log went, so that the next `LOAD` follows.
     pub fn move_to(&mut self, path: &Path) -> Result<u64, String> {
         let target = Place::File(path.to_path_buf());
-        check_magic(path).map_err(OpenError::into_text)?;
+        check_path(path).map_err(OpenError::into_text)?;
         let (connection, catalog) = attach(&self.instance, &target)?;
         let moved = migrate(&connection, &target)
             .map_err(OpenError::into_text)

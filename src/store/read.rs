@@ -56,13 +56,22 @@ pub(super) fn used_bytes(
         Place::File(_) => format!(
             "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = '{catalog}'"
         ),
-        // The private instance holds nothing else worth counting.
+        // The private instance has no other tables in memory.
         Place::Memory => {
-            "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()".to_owned()
+            "SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'".to_owned()
         }
     };
-    Ok(match connection.query(&sql)?.first().map(Vec::as_slice) {
+    let blocks = match connection.query(&sql)?.first().map(Vec::as_slice) {
         Some([Cell::Integer(bytes)]) => u64::try_from(*bytes).unwrap_or(0),
         _ => 0,
-    })
+    };
+    Ok(blocks + wal_bytes(place))
+}
+
+/// The size of the log's write-ahead log.
+pub(super) fn wal_bytes(place: &Place) -> u64 {
+    place
+        .path()
+        .and_then(|path| std::fs::metadata(format!("{}.wal", path.display())).ok())
+        .map_or(0, |file| file.len())
 }

@@ -1,17 +1,18 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
-use super::Store;
+use super::{read, Store};
 use crate::host::{Cell, Connection};
 
 const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
 const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
 const PURGE_OLDEST: &str = include_str!("../../sql/retention/purge_oldest.sql");
+const STORED_ROWS: &str = include_str!("../../sql/retention/stored_rows.sql");
 
 /// A write-ahead log larger than this is folded into the file when retention runs anyway: what waits in it takes time at
 /// the next LOAD.
 const WAL_BYTES_QUIET: u64 = 16_000_000;
 
-/// After a size purge the log has this share of the limit left, so that the next one is not due at once.
+/// A size purge leaves this share of the limit, so that the next one is not due at once.
 const SIZE_TARGET: f64 = 0.9;
 
 /// How long records are kept, and how much room they may take.
@@ -50,7 +51,7 @@ impl Store {
             self.checkpoint_after_purge();
         }
         let by_size = self.purge_by_size(policy.max_bytes, now_us)?;
-        if self.wal_bytes() > WAL_BYTES_QUIET {
+        if read::wal_bytes(&self.place) > WAL_BYTES_QUIET {
             self.checkpoint_after_purge();
         }
         Ok(Purged { by_age, by_size })
@@ -63,11 +64,21 @@ impl Store {
         // What is deleted already, or waits in the write-ahead log, shows only after a checkpoint.
         self.checkpoint_after_purge();
         let used = self.used_bytes()?;
-        let rows = self.count_rows()?;
-        if used <= max_bytes || rows == 0 {
+        let rows = count(
+            self.connection
+                .query("SELECT count(*) FROM operation_log")?,
+        );
+        let stored_rows = count(self.connection.query(STORED_ROWS)?).max(rows);
+        if rows == 0 {
             return Ok(0);
         }
-        let keep_share = max_bytes as f64 * SIZE_TARGET / used as f64;
+        // Space comes back a row group at a time. What is deleted, but shares a group with rows that are kept, is not
+        // deleted once more: the live rows' share of the space is what counts.
+        let live_bytes = used as f64 * rows as f64 / stored_rows as f64;
+        if live_bytes <= max_bytes as f64 {
+            return Ok(0);
+        }
+        let keep_share = max_bytes as f64 * SIZE_TARGET / live_bytes;
         let excess = rows - (rows as f64 * keep_share) as u64;
         let deleted = self.connection.transaction(|connection| {
             let statement = connection.prepare(PURGE_OLDEST)?;
@@ -83,20 +94,6 @@ impl Store {
     /// A checkpoint is what frees the blocks of deleted rows. If a long read holds it up, the next purge does it.
     fn checkpoint_after_purge(&self) {
         let _ = self.checkpoint();
-    }
-
-    fn wal_bytes(&self) -> u64 {
-        self.place
-            .path()
-            .and_then(|path| std::fs::metadata(format!("{}.wal", path.display())).ok())
-            .map_or(0, |file| file.len())
-    }
-
-    fn count_rows(&self) -> Result<u64, String> {
-        Ok(count(
-            self.connection
-                .query("SELECT count(*) FROM operation_log")?,
-        ))
     }
 }
 

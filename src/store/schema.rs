@@ -8,9 +8,14 @@ const VERSIONS: &[&str] = &[
     include_str!("../../sql/schema/0002_retention_runs.sql"),
 ];
 
+/// What tells a log from any other database.
+const TABLES_OF_VERSION_1: [&str; 3] = ["meta", "operation_log", "settings"];
+
 pub enum SchemaError {
     /// The file was written by a newer oplog; the version that it has.
     Newer(u64),
+    /// It is somebody's database, and no log.
+    Foreign,
     Failed(String),
 }
 
@@ -60,11 +65,21 @@ pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> 
 
 /// Brings the connection's default database to the newest version.
 pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
-    let tables = connection.query(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'meta'",
-    )?;
+    let tables: Vec<String> = connection
+        .query("SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()")?
+        .into_iter()
+        .filter_map(|row| match row.into_iter().next() {
+            Some(Cell::Text(name)) => Some(name.into_owned()),
+            _ => None,
+        })
+        .collect();
     let version = if tables.is_empty() {
         0
+    } else if !TABLES_OF_VERSION_1
+        .iter()
+        .all(|table| tables.iter().any(|have| have == table))
+    {
+        return Err(SchemaError::Foreign);
     } else {
         let text = meta(connection, "schema_version")?.unwrap_or_default();
         text.parse::<usize>()

@@ -32,21 +32,34 @@ def test_a_log_in_memory_does_not_grow_either(connect):
     assert session.execute("SELECT count(*) FROM operation_log").fetchall() == [(0,)]
 
 
+def test_a_log_in_memory_has_a_size_too(connect):
+    session = connect()
+    session.execute("SET oplog_max_size = '16MB'")
+    for _ in range(8):
+        session.execute(ROUND.replace("uuid()::VARCHAR", "repeat(uuid()::VARCHAR, 3)"))
+        session.execute("CALL oplog_purge()")
+    assert session.execute("CALL oplog_purge()").fetchall() == [(0, 0, 0)]
+    (count,) = session.execute("SELECT count(*) FROM operation_log").fetchall()[0]
+    assert 100_000 < count < 800_000
+
+
 def test_the_oldest_go_when_the_log_is_too_large(connect, host):
     session = connect(host)
     sidecar = host.with_name(host.name + ".oplog")
-    session.execute("SET oplog_max_size = '4MB'")
-    for _ in range(6):
-        session.execute(ROUND)
+    session.execute("SET oplog_max_size = '16MB'")
+    for _ in range(8):
+        session.execute(ROUND.replace("uuid()::VARCHAR", "repeat(uuid()::VARCHAR, 3)"))
         session.execute("CALL oplog_purge()")
+    again = session.execute("CALL oplog_purge()").fetchall()
+    assert again == [(0, 0, 0)], "a purge with nothing new deletes nothing"
     (row,) = session.execute("SELECT count(*), min(seq), max(seq) FROM operation_log").fetchall()
     count, first, last = row
-    assert last == 600_000
-    assert 0 < count < 600_000
+    assert last == 800_000
+    assert 100_000 < count < 800_000
     # What is left is the newest, without a hole.
     assert count == last - first + 1
-    assert sidecar.stat().st_size <= 2 * 4_000_000
+    assert sidecar.stat().st_size <= 2 * 16_000_000
     (deleted,) = session.execute(
         "SELECT deleted_operations FROM oplog_retention() WHERE setting = 'oplog_max_size'"
     ).fetchall()
-    assert deleted == (600_000 - count,)
+    assert deleted == (800_000 - count,)

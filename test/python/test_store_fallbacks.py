@@ -6,7 +6,7 @@ import sys
 import duckdb
 import pytest
 
-from harness import commands_in_log, record, start_python
+from harness import commands_in_log, record, run_python, start_python
 from harness.processes import TESTS
 
 SCHEMA = TESTS.parent / "sql" / "schema"
@@ -154,3 +154,56 @@ def test_a_log_stays_readable_for_the_oldest_supported_engine(connect, host):
             "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path LIKE '%.oplog'"
         ).fetchall()
     assert tags[0].startswith("v1."), f"storage version {tags[0]}, engine {duckdb.__version__}, {sys.version}"
+
+
+@pytest.mark.parametrize("spelling", ["{host}", "{directory}/./app.duckdb", "{directory}/link.duckdb"])
+def test_the_hosts_own_file_is_never_taken_for_a_log(connect, host, spelling, monkeypatch):
+    (host.parent / "link.duckdb").symlink_to(host)
+    path = spelling.format(host=host, directory=host.parent)
+    session = connect(host)
+    session.execute("CREATE TABLE mine AS SELECT 42 AS answer; CHECKPOINT")
+    record(session, "import")
+    with pytest.raises(duckdb.Error, match="is open in this process already, as a database: give another path"):
+        session.execute("CALL oplog_open(?)", [path])
+    assert commands_in_log(session) == ["import"]
+    session.close()
+    monkeypatch.setenv("OPLOG_PATH", path)
+    session = connect(host)
+    record(session, "in memory")
+    assert status(session, "role") == "fallback"
+    session.close()
+    with duckdb.connect(str(host), read_only=True) as plain:
+        assert plain.execute("SHOW ALL TABLES").fetchall()[0][2] == "mine"
+        assert len(plain.execute("SHOW ALL TABLES").fetchall()) == 1
+
+
+def test_an_attached_file_keeps_its_lock_when_it_is_refused(connect, host):
+    session = connect(host)
+    attached = host.with_name("attached.duckdb")
+    session.execute(f"ATTACH '{attached}' AS attached; CREATE TABLE attached.t AS SELECT 1 AS one; CHECKPOINT attached")
+    with pytest.raises(duckdb.Error, match="is open in this process already"):
+        session.execute("CALL oplog_open(?)", [str(attached)])
+    code = """
+        import duckdb, sys
+        try:
+            duckdb.connect(sys.argv[1])
+            print("opened")
+        except duckdb.IOException as error:
+            print("locked")
+    """
+    assert run_python(code, attached) == "locked\n"
+
+
+def test_somebodys_database_is_no_log(connect, host):
+    other = host.with_name("other.duckdb")
+    with duckdb.connect(str(other)) as plain:
+        plain.execute("CREATE TABLE meta (mine INTEGER)")
+    before = other.read_bytes()
+    session = connect(host)
+    with pytest.raises(duckdb.Error, match="other.duckdb is a database, but no log of oplog: give another path"):
+        session.execute("CALL oplog_open(?)", [str(other)])
+    with pytest.raises(duckdb.Error, match="would be taken for a write-ahead log"):
+        session.execute("CALL oplog_open(?)", [str(other) + ".wal"])
+    assert other.read_bytes() == before
+    record(session, "still here")
+    assert commands_in_log(session) == ["still here"]

@@ -1,0 +1,121 @@
+//! The files under the journal: the few operations it needs, so that tests can make each of them fail.
+
+use super::owner::OwnerLock;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A directory with journal files.
+pub trait FileLayer: Send + Sync {
+    /// Makes a new, empty file for appending and reading. It is an error if there is one of that name.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
+
+    /// Opens a file for reading and cutting.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
+
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// The names in a directory.
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
+
+    /// Makes what was created in a directory survive a power loss.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// Takes a lock until what is returned is dropped; none if another process or another holder in this one has it.
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>>;
+}
+
+/// An open file. All of its methods may be called by several threads at once; the journal appends under a lock.
+pub trait LogFile: Send + Sync {
+    /// One write(2) at the end of the file: the number of bytes that it took.
+    fn append(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Reads up to `buffer.len()` bytes; 0 at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    fn bytes(&self) -> io::Result<u64>;
+
+    fn truncate(&self, bytes: u64) -> io::Result<()>;
+
+    /// fdatasync(2).
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// The file system.
+pub struct Disk;
+
+impl FileLayer for Disk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        let mut options = OpenOptions::new();
+        let file = options.create_new(true).read(true).append(true).open(path)?;
+        Ok(Arc::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Arc::new(file))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(directory)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect()
+    }
+
+    #[cfg(unix)]
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    /// Only Unix can, and needs to.
+    #[cfg(not(unix))]
+    fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>> {
+        let lock = OwnerLock::take(path)?;
+        Ok(lock.map(|lock| Box::new(lock) as Box<dyn Send + Sync>))
+    }
+}
+
+impl LogFile for File {
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = self;
+        file.write(bytes)
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+
+    fn bytes(&self) -> io::Result<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

@@ -1,0 +1,186 @@
+//! One file of the journal: its name and its header.
+//!
+//! Segments lie beside the sidecar and are numbered without end: `app.duckdb.oplog.journal.000001` and on. All numbers
+//! in them are little endian. The header, behind which frames follow without a gap:
+//!
+//! | offset | bytes | |
+//! |---|---|---|
+//! | 0 | 8 | `oplogjnl` |
+//! | 8 | 4 | format version: 1 |
+//! | 12 | 4 | crc32c of the other 28 bytes of the header |
+//! | 16 | 8 | number of the segment |
+//! | 24 | 8 | `seq` that its first frame begins with |
+//!
+//! Every later version keeps the magic, the version and the checksum of 32 bytes where they are, so that a newer
+//! journal is told from a damaged one.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+pub const HEADER_BYTES: usize = 32;
+pub const FORMAT_VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"oplogjnl";
+
+/// What a header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    Known { number: u64, first_seq: u64 },
+    /// Written by a newer oplog.
+    Newer(u32),
+    Damaged,
+}
+
+pub fn header(number: u64, first_seq: u64) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[16..24].copy_from_slice(&number.to_le_bytes());
+    bytes[24..].copy_from_slice(&first_seq.to_le_bytes());
+    let checksum = checksum(&bytes);
+    bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+fn checksum(header: &[u8; HEADER_BYTES]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&header[..12]), &header[16..])
+}
+
+impl Header {
+    pub fn parse(bytes: &[u8]) -> Self {
+        let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
+            return Self::Damaged;
+        };
+        let four = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte]));
+        let eight = |at: usize| u64::from(four(at)) | u64::from(four(at + 4)) << 32;
+        if !bytes.starts_with(MAGIC) || four(12) != checksum(bytes) {
+            return Self::Damaged;
+        }
+        match four(8) {
+            FORMAT_VERSION => Self::Known {
+                number: eight(16),
+                first_seq: eight(24),
+            },
+            0 => Self::Damaged,
+            newer => Self::Newer(newer),
+        }
+    }
+}
+
+/// The names of a journal's files.
+#[derive(Clone, Debug)]
+pub struct Names {
+    pub directory: PathBuf,
+    /// What all names begin with: `app.duckdb.oplog.journal`.
+    prefix: std::ffi::OsString,
+}
+
+impl Names {
+    /// The names beside a sidecar.
+    pub fn beside(sidecar: &Path) -> Self {
+        let directory = match sidecar.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let mut prefix = sidecar.file_name().unwrap_or_default().to_os_string();
+        prefix.push(".journal");
+        Self { directory, prefix }
+    }
+
+    fn with(&self, suffix: &str) -> PathBuf {
+        let mut name = self.prefix.clone();
+        name.push(suffix);
+        self.directory.join(name)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.with(".lock")
+    }
+
+    pub fn segment(&self, number: u64) -> PathBuf {
+        self.with(&format!(".{number:06}"))
+    }
+
+    /// Where a damaged segment is set aside; `attempt` makes the name one that is free.
+    pub fn set_aside(&self, number: u64, now_s: u64, attempt: u64) -> PathBuf {
+        self.with(&format!(".{number:06}.damaged-{now_s}-{attempt}"))
+    }
+
+    /// The number of the segment of that name; none if it is no segment of this journal.
+    pub fn number(&self, name: &OsStr) -> Option<u64> {
+        let digits = self.suffix(name)?;
+        // What `segment` gives, and nothing else: `+1` and `1` are numbers too.
+        let number = digits.parse().ok()?;
+        (format!("{number:06}") == digits).then_some(number)
+    }
+
+    /// Whether the name is one that [`Names::set_aside`] gives.
+    pub fn is_set_aside(&self, name: &OsStr) -> bool {
+        self.suffix(name)
+            .is_some_and(|suffix| suffix.contains(".damaged-"))
+    }
+
+    fn suffix<'a>(&self, name: &'a OsStr) -> Option<&'a str> {
+        let name = name.as_encoded_bytes();
+        let suffix = name.strip_prefix(self.prefix.as_encoded_bytes())?;
+        std::str::from_utf8(suffix.strip_prefix(b".")?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_back() {
+        assert_eq!(
+            Header::parse(&header(3, 77)),
+            Header::Known {
+                number: 3,
+                first_seq: 77
+            }
+        );
+    }
+
+    #[test]
+    fn a_changed_bit_is_damage_and_not_a_newer_version() {
+        let good = header(3, 77);
+        for bit in 0..8 * HEADER_BYTES {
+            let mut bad = good;
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Header::parse(&bad), Header::Damaged, "bit {bit}");
+        }
+        assert_eq!(Header::parse(&good[..31]), Header::Damaged);
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let mut newer = header(3, 77);
+        newer[8] = 2;
+        let checksum = checksum(&newer);
+        newer[12..16].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(Header::parse(&newer), Header::Newer(2));
+    }
+
+    #[test]
+    fn only_the_names_that_it_gives_are_its_own() {
+        let names = Names::beside(Path::new("dir/app.oplog"));
+        let path = names.segment(12);
+        assert_eq!(path, Path::new("dir/app.oplog.journal.000012"));
+        assert_eq!(names.number(path.file_name().unwrap()), Some(12));
+        let long = names.segment(12_345_678);
+        assert_eq!(names.number(long.file_name().unwrap()), Some(12_345_678));
+        for other in [
+            "app.oplog.journal.lock",
+            "app.oplog.journal.12",
+            "app.oplog.journal.+00012",
+            "app.oplog.journal.000012.damaged-1-0",
+            "app.oplog.journal",
+            "app.oplog.spool-7.journal.000012",
+            "other.journal.000012",
+        ] {
+            assert_eq!(names.number(OsStr::new(other)), None, "{other}");
+        }
+        let aside = names.set_aside(12, 1_700_000_000, 0);
+        assert!(names.is_set_aside(aside.file_name().unwrap()));
+    }
+}
