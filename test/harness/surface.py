@@ -20,7 +20,7 @@ CATALOGS = {
 }
 
 # An argument of each type that a table function of oplog takes by position. DESCRIBE binds, and runs nothing.
-ARGUMENTS = {"VARCHAR": "'x'", "UUID": "uuid()", "BIGINT": "1", "UBIGINT": "1"}
+ARGUMENTS = {"ANY": "uuid()", "VARCHAR": "'x'", "BIGINT": "1", "UBIGINT": "1"}
 
 
 def snapshot(connection: duckdb.DuckDBPyConnection) -> set[tuple]:
