@@ -13,7 +13,10 @@ pub struct FileError {
 }
 
 impl FileError {
-    pub(super) fn of(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn of(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self { doing, path, error }
     }
@@ -45,9 +48,14 @@ impl fmt::Display for Forked {
 #[derive(Debug)]
 pub enum OpenError {
     /// Another process, or another journal in this one, owns it.
-    Held { lock: PathBuf },
+    Held {
+        lock: PathBuf,
+    },
     /// A segment has a newer format than this program knows. Nothing has been changed.
-    Newer { path: PathBuf, version: u32 },
+    Newer {
+        path: PathBuf,
+        version: u32,
+    },
     File(FileError),
 }
 
@@ -78,11 +86,20 @@ impl From<FileError> for OpenError {
 #[derive(Debug)]
 pub enum AppendError {
     /// The journal has reached its limit: the store has to commit and release first.
-    Full { bytes: u64, limit: u64 },
+    Full {
+        bytes: u64,
+        limit: u64,
+    },
     /// No journal of this limit can hold the frame.
-    TooLarge { bytes: u64, limit: u64 },
+    TooLarge {
+        bytes: u64,
+        limit: u64,
+    },
     /// The stamp does not continue the log: a mistake of the caller's.
-    OutOfOrder { expected: u64, given: u64 },
+    OutOfOrder {
+        expected: u64,
+        given: u64,
+    },
     Forked(Forked),
     /// The disk is full, say. What was written of the frame has been taken back, or will never be read.
     File(FileError),

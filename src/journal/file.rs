@@ -51,7 +51,11 @@ pub struct Disk;
 impl FileLayer for Disk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         let mut options = OpenOptions::new();
-        let file = options.create_new(true).read(true).append(true).open(path)?;
+        let file = options
+            .create_new(true)
+            .read(true)
+            .append(true)
+            .open(path)?;
         Ok(Arc::new(file))
     }
 

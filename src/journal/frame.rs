@@ -17,6 +17,8 @@
 //! Frames are found from the header on, one behind the other, and never by searching for what looks like one: a log can
 //! hold a text that does.
 
+#![cfg_attr(not(test), expect(dead_code, reason = "wired with the engine next"))]
+
 use super::file::LogFile;
 use super::segment::HEADER_BYTES;
 use crate::record::{codec, Batch, Pending, Stamp};
@@ -35,15 +37,9 @@ pub struct Frame {
 impl Frame {
     /// Encodes the batch into `buffer`, whose contents are dropped. Nothing of this needs a lock.
     pub fn new(batch: &Batch, mut buffer: Vec<u8>) -> Self {
-        /// Replaced when the frame is appended.
-        const UNSTAMPED: Stamp = Stamp {
-            first_seq: 0,
-            ids: crate::record::IdRange::ZERO,
-            recorded_at_us: 0,
-        };
         buffer.clear();
         buffer.resize(PREFIX_BYTES, 0);
-        codec::encode(&UNSTAMPED, batch, &mut buffer);
+        codec::encode(&codec::UNSTAMPED, batch, &mut buffer);
         let (head, body) = buffer.split_at_mut(HEAD_BYTES);
         // A body that is too long is refused by its size when it is appended.
         head[4..8].copy_from_slice(&(body.len() as u32).to_le_bytes());
@@ -83,8 +79,8 @@ pub enum Step {
     Batch(Pending),
     /// A frame below the `seq` that is asked for: nobody looked into it.
     Below(Range<u64>),
-    /// A frame with these `seq` whose body is damaged.
-    Damaged(Range<u64>),
+    /// A frame whose body is damaged: the next head says what is missing.
+    Damaged,
     /// No whole frame follows before the limit.
     End,
 }
@@ -133,7 +129,11 @@ impl Scanner {
     pub fn header(&mut self) -> io::Result<&[u8]> {
         let bytes = self.limit.min(HEADER_BYTES as u64);
         let whole = self.load(0, bytes)?;
-        Ok(if whole { &self.window[..bytes as usize] } else { &[] })
+        Ok(if whole {
+            &self.window[..bytes as usize]
+        } else {
+            &[]
+        })
     }
 
     /// The next frame. Frames that end at or below `from_seq` are passed by.
@@ -162,10 +162,10 @@ impl Scanner {
         }
         let frame = self.loaded(bytes as usize);
         let step = if crc32c::crc32c(&frame[HEAD_BYTES..]) != checksum {
-            Step::Damaged(seqs)
+            Step::Damaged
         } else {
             // A checksum that fits and a batch that does not is a mistake of the writer's; it is no less lost.
-            codec::decode(&frame[PREFIX_BYTES..]).map_or(Step::Damaged(seqs), Step::Batch)
+            codec::decode(&frame[PREFIX_BYTES..]).map_or(Step::Damaged, Step::Batch)
         };
         self.offset += bytes;
         Ok(step)
@@ -191,10 +191,15 @@ impl Scanner {
         self.window.resize(wanted, 0);
         let mut filled = 0;
         while filled < wanted {
-            match self.file.read_at(&mut self.window[filled..], offset + filled as u64) {
+            match self
+                .file
+                .read_at(&mut self.window[filled..], offset + filled as u64)
+            {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // What is needed is there: the error comes when it is needed.
+                Err(_) if filled as u64 >= bytes => break,
                 Err(error) => {
                     self.window.clear();
                     return Err(error);

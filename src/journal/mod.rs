@@ -3,6 +3,27 @@
 //! What is accepted here lives in memory until the writer has committed it; a durable form of the same queue is what
 //! this room is for.
 
+mod durable;
+mod error;
+mod file;
+mod frame;
+mod owner;
 mod queue;
+mod reader;
+mod recover;
+mod segment;
+mod sync;
+#[cfg(test)]
+mod tests;
 
 pub use queue::{Queue, QueueFigures, QUEUE_BYTES_MAX};
+#[expect(unused_imports, reason = "wired with the engine next")]
+pub use {
+    durable::{
+        Journal, JournalFigures, Limits, JOURNAL_BYTES_MAX, SEGMENT_BYTES_MAX, SET_ASIDE_MAX,
+    },
+    error::{AppendError, FileError, Forked, OpenError, ReadError, SyncError},
+    frame::Frame,
+    reader::Reader,
+    recover::{DamagedSegment, Recovery},
+};

@@ -24,7 +24,10 @@ const MAGIC: &[u8; 8] = b"oplogjnl";
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
-    Known { number: u64, first_seq: u64 },
+    Known {
+        number: u64,
+        first_seq: u64,
+    },
     /// Written by a newer oplog.
     Newer(u32),
     Damaged,

@@ -28,8 +28,6 @@
 //!
 //! The numbers of fields and sources are part of the format: see the tests.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired with the engine next"))]
-
 use super::batch::{BatchColumn, Data, TextColumn, COLUMNS};
 use super::{Batch, Field, IdRange, Kind, Pending, Source, Stamp};
 use std::fmt;
@@ -48,6 +46,16 @@ const WIDTHS: [usize; 3] = [1, 2, 4];
 
 const ID_MILLIS_BITS: u32 = 48;
 const ID_COUNTER_BITS: u32 = 74;
+
+/// Stands in a batch that is encoded before its place in the log is known.
+pub const UNSTAMPED: Stamp = Stamp {
+    first_seq: 0,
+    ids: IdRange {
+        millis: 0,
+        counter: 0,
+    },
+    recorded_at_us: 0,
+};
 
 /// Why bytes are no batch. It names what does not hold; there is nothing that a caller could do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +124,7 @@ fn encode_column(field: Field, column: &BatchColumn, out: &mut Vec<u8>) {
         Data::Text(texts) => width_code(texts),
     };
     out.push(field as u8);
-    out.push(u8::from(bitmap) * HAS_BITMAP | (width as u8) << WIDTH_SHIFT);
+    out.push((u8::from(bitmap) * HAS_BITMAP) | ((width as u8) << WIDTH_SHIFT));
     if bitmap {
         let bytes = column.valid.iter().flat_map(|word| word.to_le_bytes());
         out.extend(bytes.take(column.rows.div_ceil(8)));
@@ -216,7 +224,7 @@ pub fn decode(bytes: &[u8]) -> Result<Pending, Corrupt> {
         return Err(Corrupt("there is more behind its last column"));
     }
     let commands = batch.columns[Field::Command as usize].as_ref();
-    if !commands.is_some_and(|column| column.valid == all_valid(rows)) {
+    if commands.is_none_or(|column| column.valid != all_valid(rows)) {
         return Err(Corrupt("a row has no command"));
     }
     let stamp = Stamp {
