@@ -19,7 +19,7 @@ fn value(field: Field, text: &str, number: u64) -> Value<'static> {
         Kind::Text => Value::Text(text.to_owned().into()),
         Kind::Status => Value::Text(STATUSES[number as usize % STATUSES.len()].into()),
         Kind::Json => Value::Json(format!("{text:?}").into()),
-        Kind::Milliseconds => Value::Double(number as f64 / 7.0),
+        Kind::Milliseconds => Value::Double((number >> 30) as f64 / 7.0),
         Kind::Count => Value::Integer(number as i128 >> 1),
         Kind::Time => Value::Time(number as i64 >> 8),
         Kind::TraceParent => unreachable!("it has no column"),
