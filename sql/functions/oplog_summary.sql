@@ -9,7 +9,7 @@ total AS (
         count(*) AS operations,
         count(*) FILTER (status = 'success') AS successes,
         avg(duration_ms) AS avg_ms,
-        quantile_cont(duration_ms, [0.5, 0.95, 0.99]) AS quantiles_ms
+        quantile_cont(CAST(duration_ms * 1e6 AS BIGINT), [0.5, 0.95, 0.99]) AS quantiles_ns
     FROM operation
 ),
 by_command AS (
@@ -28,9 +28,9 @@ SELECT
     operations AS total_operations,
     CASE WHEN operations > 0 THEN successes / operations END AS success_rate,
     avg_ms AS avg_duration_ms,
-    quantiles_ms[1] AS p50_duration_ms,
-    quantiles_ms[2] AS p95_duration_ms,
-    quantiles_ms[3] AS p99_duration_ms,
+    quantiles_ns[1] / 1e6 AS p50_duration_ms,
+    quantiles_ns[2] / 1e6 AS p95_duration_ms,
+    quantiles_ns[3] / 1e6 AS p99_duration_ms,
     coalesce(
         (
             SELECT map(

@@ -20,7 +20,7 @@ counted AS (
         start_us,
         count(*) AS operations,
         count(*) FILTER (failed) AS errors,
-        quantile_cont(duration_ms, [0.5, 0.95]) AS quantiles_ms,
+        quantile_cont(CAST(duration_ms * 1e6 AS BIGINT), [0.5, 0.95]) AS quantiles_ns,
         max(duration_ms) AS max_ms
     FROM operation
     GROUP BY ALL
@@ -33,8 +33,8 @@ SELECT
     {by_grouped}
     coalesce(operations, 0) AS operations,
     coalesce(errors, 0) AS errors,
-    quantiles_ms[1] AS p50_ms,
-    quantiles_ms[2] AS p95_ms,
+    quantiles_ns[1] / 1e6 AS p50_ms,
+    quantiles_ns[2] / 1e6 AS p95_ms,
     max_ms
 FROM bucket
 CROSS JOIN grouped

@@ -5,7 +5,7 @@ use super::parameters::{
 };
 use super::Session;
 use crate::engine::Engine;
-use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId};
+use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId, VECTOR_SIZE};
 use crate::store::{Parameter as Bound, Reader};
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
@@ -317,10 +317,12 @@ pub struct BoundReading {
     columns: Vec<String>,
 }
 
-/// A running call: the rows of the sidecar's query, and the positions of the columns that the host wants.
-pub struct Scan {
-    rows: Rows,
-    columns: Vec<usize>,
+/// A running call.
+pub enum Scan {
+    /// The rows of the sidecar's query, and the positions of the columns that the host wants.
+    Rows(Rows, Vec<usize>),
+    /// The host wants no column, as for count(*): so many rows are left to give.
+    Count(usize),
 }
 
 impl Table for ReadingFunction {
@@ -414,7 +416,7 @@ impl Table for ReadingFunction {
         if let Some(figures) = self.reading.figures {
             parameters.extend(figures(self.engine()));
         }
-        // Only what the host asks for is computed; for count(*) that is nothing, and any column will do.
+        // Only what the host asks for is computed. For count(*) it asks for a row number, which is no column of ours.
         let mut wanted: Vec<usize> = columns
             .iter()
             .copied()
@@ -422,7 +424,7 @@ impl Table for ReadingFunction {
             .collect();
         wanted.dedup();
         let listed = if wanted.is_empty() {
-            "1".to_owned()
+            "count(*)".to_owned()
         } else {
             wanted
                 .iter()
@@ -435,16 +437,23 @@ impl Table for ReadingFunction {
             self.sql(&arguments, &filters).trim().trim_end_matches(';')
         );
         let reader: Reader = self.engine().read().map_err(failed)?;
-        let rows = reader.run(&sql, &parameters).map_err(failed)?;
-        Ok(Scan {
-            rows,
-            columns: (0..wanted.len()).collect(),
-        })
+        let mut rows = reader.run(&sql, &parameters).map_err(failed)?;
+        if wanted.is_empty() {
+            return Ok(Scan::Count(rows.count().map_err(failed)?));
+        }
+        Ok(Scan::Rows(rows, (0..wanted.len()).collect()))
     }
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
-        scan.rows
-            .next_into(output, &scan.columns)
-            .map_err(|error| format!("{}: {error}", self.reading.name))
+        match scan {
+            Scan::Rows(rows, columns) => rows
+                .next_into(output, columns)
+                .map_err(|error| format!("{}: {error}", self.reading.name)),
+            Scan::Count(left) => {
+                let rows = (*left).min(VECTOR_SIZE);
+                *left -= rows;
+                Ok(rows)
+            }
+        }
     }
 }

@@ -350,6 +350,14 @@ impl Rows {
         }
     }
 
+    /// The number in the first cell, such as count(*) gives or DuckDB answers to a DELETE; 0 where there is none.
+    pub fn count(&mut self) -> Result<usize, String> {
+        Ok(match self.collect()?.first().map(Vec::as_slice) {
+            Some([Cell::Integer(count)]) => usize::try_from(*count).unwrap_or(0),
+            _ => 0,
+        })
+    }
+
     /// All rows that are left, for results that are known to be small.
     pub fn collect(&mut self) -> Result<Vec<Vec<Cell<'static>>>, String> {
         // SAFETY: the result is live; the column types are made for us.

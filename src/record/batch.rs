@@ -246,7 +246,7 @@ impl ColumnWriter<'_> {
     /// The same for a duration.
     #[inline]
     pub fn push_milliseconds(&mut self, number: f64) -> bool {
-        let plain = number >= 0.0 && number.is_finite();
+        let plain = value::DURATION_MS_RANGE.contains(&number);
         if plain {
             // Adding zero turns -0 into 0.
             self.column.push_number((number + 0.0).to_bits());

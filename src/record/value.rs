@@ -111,6 +111,9 @@ pub(super) fn status(value: &Value<'_>) -> Result<&'static str, Problem> {
         })
 }
 
+/// Up to 31 years: enough for any operation, little enough for nanoseconds in a BIGINT, and a guard against other units.
+pub(super) const DURATION_MS_RANGE: std::ops::Range<f64> = 0.0..1e12;
+
 pub(super) fn milliseconds(field: Field, value: &Value<'_>) -> Result<f64, Problem> {
     let number = match value {
         Value::Double(number) => *number,
@@ -128,14 +131,18 @@ pub(super) fn milliseconds(field: Field, value: &Value<'_>) -> Result<f64, Probl
             ))
         }
     };
-    if number >= 0.0 && number.is_finite() {
-        // Adding zero turns -0 into 0.
+    // NaN is in no range. Adding zero turns -0 into 0.
+    if DURATION_MS_RANGE.contains(&number) {
         return Ok(number + 0.0);
     }
     Err(Problem::of(
         field,
         value,
-        "a duration is 0 or more and finite; leave it out if it is unknown",
+        if number >= DURATION_MS_RANGE.end {
+            "that is 31 years or more; give milliseconds, or leave it out if it is unknown"
+        } else {
+            "a duration is 0 or more; leave it out if it is unknown"
+        },
     ))
 }
 

@@ -16,8 +16,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("memory_limit", "512MB"),
     ("autoinstall_known_extensions", "false"),
     ("autoload_known_extensions", "false"),
-    // At the default of 16 MB most of a busy writer's time goes into rewriting the last row groups.
-    ("wal_autocheckpoint", "256MB"),
+    // At the default of 16 MB most of a busy writer's time goes into rewriting the last row groups; the more there is,
+    // the longer LOAD takes after a kill.
+    ("wal_autocheckpoint", "64MB"),
 ];
 
 /// A chain of moved logs longer than this is a loop.

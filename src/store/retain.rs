@@ -1,7 +1,7 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
 use super::{read, Store};
-use crate::host::{Cell, Connection};
+use crate::host::Connection;
 
 const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
 const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
@@ -41,7 +41,7 @@ impl Store {
             ] {
                 let statement = connection.prepare(sql)?;
                 statement.bind_timestamp("before", now_us.saturating_sub(keep_us))?;
-                let deleted = count(statement.execute()?.collect()?);
+                let deleted = statement.execute()?.count()? as u64;
                 note_run(connection, now_us, reason, deleted)?;
                 by_age += deleted;
             }
@@ -64,11 +64,8 @@ impl Store {
         // What is deleted already, or waits in the write-ahead log, shows only after a checkpoint.
         self.checkpoint_after_purge();
         let used = self.used_bytes()?;
-        let rows = count(
-            self.connection
-                .query("SELECT count(*) FROM operation_log")?,
-        );
-        let stored_rows = count(self.connection.query(STORED_ROWS)?).max(rows);
+        let rows = self.count("SELECT count(*) FROM operation_log")?;
+        let stored_rows = self.count(STORED_ROWS)?.max(rows);
         if rows == 0 {
             return Ok(0);
         }
@@ -83,7 +80,7 @@ impl Store {
         let deleted = self.connection.transaction(|connection| {
             let statement = connection.prepare(PURGE_OLDEST)?;
             statement.bind_i64("excess", excess as i64)?;
-            let deleted = count(statement.execute()?.collect()?);
+            let deleted = statement.execute()?.count()? as u64;
             note_run(connection, now_us, "size", deleted)?;
             Ok(deleted)
         })?;
@@ -91,17 +88,13 @@ impl Store {
         Ok(deleted)
     }
 
+    fn count(&self, sql: &str) -> Result<u64, String> {
+        Ok(self.connection.prepare(sql)?.execute()?.count()? as u64)
+    }
+
     /// A checkpoint is what frees the blocks of deleted rows. If a long read holds it up, the next purge does it.
     fn checkpoint_after_purge(&self) {
         let _ = self.checkpoint();
-    }
-}
-
-/// The number in the first cell: what DuckDB answers to a DELETE, too.
-fn count(rows: Vec<Vec<Cell<'static>>>) -> u64 {
-    match rows.first().map(Vec::as_slice) {
-        Some([Cell::Integer(count)]) => u64::try_from(*count).unwrap_or(0),
-        _ => 0,
     }
 }
 
