@@ -64,7 +64,8 @@ surface: all engines ## rewrite the pinned public surface from what the extensio
 	OPLOG_REWRITE_SURFACE=1 $(DEFAULT_PYTHON) -m pytest -q test/surface
 
 .PHONY: demo
-demo: all engines ## run a small service on real data, and see what oplog says about it
+demo: all ## run a small service on real data, and see what oplog says about it
+	@$(PYTHON) $(TOOLS)/setup_engines.py --demo
 	@$(DEFAULT_PYTHON) demo/demo.py
 
 .PHONY: bench

@@ -1,4 +1,5 @@
-"""Sets up, under build/, every engine and tool that the tests need. Does nothing for what is already there.
+"""Sets up, under build/, every engine and tool that the tests need; with --demo, what the demo needs. Does nothing for
+what is already there.
 
 Needs Python 3 with venv. Node.js, npm and promtool are taken from the system where it has them, and from apt
 where it does not.
@@ -116,11 +117,17 @@ def set_up_promtool() -> None:
 SET_UP = {"python": set_up_python, "cli": set_up_cli, "node": set_up_node}
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    # The demo runs in the default engine, and needs nothing of the others.
+    demo_only = arguments == ["--demo"]
+    if arguments and not demo_only:
+        print("usage: setup_engines.py [--demo]", file=sys.stderr)
+        return 2
     try:
-        for client in read_clients():
+        for client in [default_engine()] if demo_only else read_clients():
             SET_UP[client.kind](client)
-        set_up_promtool()
+        if not demo_only:
+            set_up_promtool()
     except SetupError as error:
         print(f"engines: {error}", file=sys.stderr)
         return 1
@@ -131,4 +138,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
