@@ -17,7 +17,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::MutexGuard;
 
-/// Failures that are remembered for callers who ask late. They ask right after their append, so few would do.
+/// Failures that are remembered one by one for callers who ask late. They ask right after their append, so few do. Who
+/// asks for what is older is refused, whether that was synced or not.
 const FAILURES_MAX: usize = 64;
 
 pub(super) struct Syncing {
@@ -27,6 +28,8 @@ pub(super) struct Syncing {
     synced_seq: u64,
     /// `seq` that a failed sync left in doubt, the oldest first, and why.
     failures: VecDeque<(Range<u64>, String)>,
+    /// Below this a failure may have been forgotten.
+    forgotten_seq: u64,
     syncs: u64,
     failed_syncs: u64,
 }
@@ -38,13 +41,34 @@ impl Syncing {
             led: false,
             synced_seq,
             failures: VecDeque::new(),
+            forgotten_seq: 0,
             syncs: 0,
             failed_syncs: 0,
         }
     }
 
+    /// Everything up to `doubtful` that is not synced never will be; what comes later can be, on its own.
+    fn fail(&mut self, doubtful: u64, error: String) {
+        self.failed_syncs += 1;
+        let seqs = self.synced_seq..doubtful;
+        self.synced_seq = doubtful;
+        match self.failures.back_mut() {
+            _ if seqs.is_empty() => {}
+            Some((last, _)) if last.end == seqs.start => last.end = seqs.end,
+            _ => self.failures.push_back((seqs, error)),
+        }
+        if self.failures.len() > FAILURES_MAX {
+            if let Some((oldest, _)) = self.failures.pop_front() {
+                self.forgotten_seq = oldest.end;
+            }
+        }
+    }
+
     /// The failure that leaves the frame which ends at `position` in doubt.
     fn failure(&self, position: u64) -> Option<&str> {
+        if position <= self.forgotten_seq {
+            return Some("several syncs have failed since");
+        }
         self.failures
             .iter()
             .find(|(seqs, _)| seqs.start < position && position <= seqs.end)
@@ -117,15 +141,7 @@ impl Leader<'_> {
             }
             Err(error) => {
                 let doubtful = self.give_up();
-                let mut guard = syncing(self.shared);
-                let seqs = guard.synced_seq..doubtful;
-                // Later frames can be synced on their own.
-                guard.synced_seq = doubtful;
-                guard.failures.push_back((seqs, error.to_string()));
-                if guard.failures.len() > FAILURES_MAX {
-                    guard.failures.pop_front();
-                }
-                guard.failed_syncs += 1;
+                syncing(self.shared).fail(doubtful, error.to_string());
             }
         }
     }

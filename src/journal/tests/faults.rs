@@ -130,3 +130,21 @@ fn what_was_never_appended_cannot_be_synced() {
     assert_eq!(journal.sync_to(1), Ok(()));
     assert!(journal.sync_to(2).is_err());
 }
+
+#[test]
+fn many_failures_are_all_remembered_or_refused() {
+    let files = Files::new();
+    let (journal, _) = open_with(&files, 1, Limits::default());
+    let mut refused = Vec::new();
+    for tag in 0..200 {
+        files.faults.no_sync.store(tag % 2 == 0, Ordering::SeqCst);
+        let position = append(&journal, tag, 1).unwrap();
+        if journal.sync_to(position).is_err() {
+            refused.push(position);
+        }
+    }
+    assert_eq!(refused.len(), 100);
+    assert!(refused
+        .iter()
+        .all(|position| journal.sync_to(*position).is_err()));
+}
