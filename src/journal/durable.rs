@@ -1,7 +1,5 @@
 //! The journal itself: appending, releasing and its limits.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired with the engine next"))]
-
 use super::error::{AppendError, FileError, Forked, OpenError};
 use super::file::{Disk, FileLayer, LogFile};
 use super::frame::Frame;
@@ -81,6 +79,8 @@ pub(super) struct Segment {
     pub path: PathBuf,
     /// Open as long as there may be something to sync or to append.
     pub file: Option<Arc<dyn LogFile>>,
+    /// The `seq` before its first frame that were not to be journaled; empty if there are none.
+    pub skipped: std::ops::Range<u64>,
     /// The `seq` behind its last frame.
     pub next_seq: u64,
     /// Where its last whole frame ends.
@@ -99,6 +99,8 @@ pub(super) struct State {
     /// Whether the last of them takes more frames.
     pub active: bool,
     pub next_seq: u64,
+    /// The `seq` behind the last frame: less if some have been skipped since.
+    pub follows_seq: u64,
     /// Everything below is the store's.
     pub released_seq: u64,
     pub next_number: u64,
@@ -174,6 +176,7 @@ impl Journal {
             segments,
             active: false,
             next_seq: recovery.next_seq,
+            follows_seq: recovery.next_seq,
             released_seq: next_seq,
             next_number,
             directory_dirty: false,
@@ -253,7 +256,21 @@ impl Journal {
         segment.next_seq = next_seq;
         segment.dirty = true;
         state.next_seq = next_seq;
+        state.follows_seq = next_seq;
         Ok(next_seq)
+    }
+
+    /// Goes on at `seq` if that is further: what lies between is not to be journaled, and no loss that recovery would
+    /// report. The next frame begins a segment, whose header says so.
+    pub fn skip_to(&self, seq: u64) {
+        if self.shared.owned().is_err() {
+            return;
+        }
+        let mut state = self.shared.state();
+        if seq > state.next_seq {
+            state.next_seq = seq;
+            state.active = false;
+        }
     }
 
     /// No more than a quarter of the journal, so that a small one too can give space back.
@@ -269,7 +286,7 @@ impl Journal {
         let path = self.shared.names.segment(number);
         let layer = &self.shared.layer;
         let begun = layer.create(&path).and_then(|file| {
-            let header = segment::header(number, state.next_seq);
+            let header = segment::header(number, state.next_seq, state.follows_seq);
             write_whole(&*file, &header)
                 .inspect_err(|_| {
                     // If it stays, recovery finds a segment without frames.
@@ -284,6 +301,7 @@ impl Journal {
             number,
             path,
             file: Some(file),
+            skipped: state.follows_seq..state.next_seq,
             next_seq: state.next_seq,
             end: HEADER_BYTES as u64,
             bytes: HEADER_BYTES as u64,
@@ -372,7 +390,7 @@ impl Journal {
     /// Waits until the frame that ends at `position`, which [`append`](Self::append) returned, would survive a power
     /// loss. Callers that wait at the same time share one fdatasync(2); one that fails is reported to all of them, and
     /// to everyone who asks for those frames later: see the module `sync`.
-    pub fn sync_to(&self, position: u64) -> Result<(), super::SyncError> {
+    pub fn sync_to(&self, position: u64) -> Result<(), super::error::SyncError> {
         super::sync::sync_to(&self.shared, position)
     }
 

@@ -1,7 +1,5 @@
 //! Reading the journal, while it grows if need be.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired with the engine next"))]
-
 use super::durable::Shared;
 use super::error::{FileError, ReadError};
 use super::file::LogFile;
@@ -31,6 +29,7 @@ pub struct Reader {
 /// A segment to read.
 struct Found {
     number: u64,
+    skipped: Range<u64>,
     path: PathBuf,
     file: Option<Arc<dyn LogFile>>,
     end: u64,
@@ -135,6 +134,8 @@ impl Reader {
             };
             match opened {
                 Ok(file) => {
+                    self.note_lost(found.skipped.start);
+                    self.skip_to(found.skipped.end);
                     self.current = Some((found.number, Scanner::new(file, found.end)));
                     return Ok(true);
                 }
@@ -160,6 +161,7 @@ impl Reader {
             .find(|segment| segment.next_seq > self.next_seq)
             .map(|segment| Found {
                 number: segment.number,
+                skipped: segment.skipped.clone(),
                 path: segment.path.clone(),
                 file: segment.file.clone(),
                 end: segment.end,

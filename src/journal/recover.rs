@@ -108,8 +108,14 @@ impl Scan {
                         bad_frames += 1;
                         continue;
                     }
-                    if seqs.start > recovery.next_seq {
-                        recovery.lost.push(recovery.next_seq..seqs.start);
+                    // The frames that its header stands before are found; so is what it says of those between.
+                    let skipped = self.skipped();
+                    if recovery.next_seq < skipped.start {
+                        recovery.lost.push(recovery.next_seq..skipped.start);
+                    }
+                    let expected = recovery.next_seq.max(skipped.end);
+                    if seqs.start > expected {
+                        recovery.lost.push(expected..seqs.start);
                     }
                     recovery.next_seq = seqs.end;
                     recovery.frames += 1;
@@ -134,6 +140,18 @@ impl Scan {
             }
         }
         self.expected_behind = recovery.next_seq;
+    }
+
+    /// The `seq` before its first frame that were not to be journaled.
+    fn skipped(&self) -> Range<u64> {
+        match self.header {
+            Header::Known {
+                number,
+                first_seq,
+                follows_seq,
+            } if number == self.number => follows_seq..first_seq.max(follows_seq),
+            _ => 0..0,
+        }
     }
 
     fn torn_bytes(&self) -> u64 {
@@ -234,6 +252,7 @@ pub(super) fn recover(
             number: scan.number,
             path: scan.path.clone(),
             file: None,
+            skipped: scan.skipped(),
             // One without a frame is released at once.
             next_seq: scan.seqs.as_ref().map_or(0, |seqs| seqs.end),
             end: scan.good_end,

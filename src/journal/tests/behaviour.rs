@@ -1,7 +1,7 @@
 //! What the journal does when nothing fails.
 
 use super::*;
-use crate::journal::{AppendError, OpenError};
+use crate::journal::error::OpenError;
 use std::sync::atomic::Ordering;
 
 #[test]
@@ -233,7 +233,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(journal);
     let mut newer = files.bytes("app.oplog.journal.000002");
     newer[8] = 2;
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(&newer[..12]), &newer[16..32]);
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&newer[..12]), &newer[16..40]);
     newer[12..16].copy_from_slice(&checksum.to_le_bytes());
     files.put("app.oplog.journal.000002", newer.clone());
     // A torn end elsewhere is not cut either.
@@ -248,4 +248,46 @@ fn a_newer_format_is_refused_and_left_alone() {
     assert_eq!(files.names(), names);
     assert_eq!(files.bytes("app.oplog.journal.000001"), torn);
     assert_eq!(files.bytes("app.oplog.journal.000002"), newer);
+}
+
+#[test]
+fn what_is_not_to_be_journaled_is_no_loss() {
+    let files = Files::new();
+    let (journal, _) = open(&files, 1);
+    let mut reader = journal.reader(1);
+    append(&journal, 1, 2).unwrap();
+    journal.skip_to(2);
+    append(&journal, 2, 1).unwrap();
+    journal.skip_to(10);
+    journal.skip_to(12);
+    assert_eq!(journal.figures().next_seq, 12);
+    append(&journal, 3, 1).unwrap();
+    append(&journal, 4, 1).unwrap();
+    journal.skip_to(20);
+    append(&journal, 5, 1).unwrap();
+    let expected = [(1, 1, 2), (3, 2, 1), (12, 3, 1), (13, 4, 1), (20, 5, 1)];
+    assert_eq!(frames(&journal, 1), expected);
+    while reader.read().unwrap().is_some() {}
+    assert_eq!(reader.lost(), []);
+    drop(journal);
+    let (journal, recovery) = open(&files, 1);
+    assert_eq!((recovery.lost, recovery.damaged), (vec![], vec![]));
+    assert_eq!((recovery.frames, recovery.next_seq), (5, 21));
+    assert_eq!(frames(&journal, 1), expected);
+    drop(journal);
+    // What was journaled before and is lost is told all the same.
+    let first = files.bytes("app.oplog.journal.000001");
+    let kept = first.len() - frame_bytes(2, 1);
+    files.put("app.oplog.journal.000001", first[..kept].to_vec());
+    let (journal, recovery) = open(&files, 1);
+    assert_eq!(recovery.lost, vec![3_u64..4]);
+    let mut reader = journal.reader(1);
+    while reader.read().unwrap().is_some() {}
+    assert_eq!(reader.lost(), vec![3_u64..4]);
+    drop(journal);
+    // The store may be anywhere in between.
+    for store_seq in [4, 7, 12] {
+        let (_, recovery) = open(&files, store_seq);
+        assert_eq!((recovery.lost, recovery.frames), (vec![], 3));
+    }
 }

@@ -103,7 +103,7 @@ fn a_flipped_bit_loses_no_frame_but_its_own_and_those_behind_it_in_the_file() {
                 // Later files lose nothing.
                 for (frame, (file, begin, _)) in original.frames.iter().zip(&original.places) {
                     let behind = file.as_str() > name.as_str();
-                    let header = at < 32;
+                    let header = at < 40;
                     // A damaged body leaves the frames behind it alone.
                     let other = file == &name && *begin > at && {
                         let hit = original
@@ -140,7 +140,7 @@ fn what_is_put_behind_the_end_changes_nothing() {
     let all = original.files.names();
     for name in &all {
         let bytes = original.files.bytes(name);
-        let frames = &bytes[32..];
+        let frames = &bytes[40..];
         for extra in [
             &[0; 1][..],
             &[0; 4096],
@@ -194,7 +194,7 @@ fn damaged_segments_do_not_pile_up() {
         next_seq = recovery.next_seq;
         journal.release(next_seq).unwrap();
     }
-    assert_eq!(files.names().len(), crate::journal::SET_ASIDE_MAX);
+    assert_eq!(files.names().len(), crate::journal::durable::SET_ASIDE_MAX);
 }
 
 proptest! {
@@ -234,7 +234,7 @@ proptest! {
         let files = Files::new();
         for (number, content) in contents.iter().enumerate() {
             let number = number as u64 + 1;
-            let header = crate::journal::segment::header(number, next_seq);
+            let header = crate::journal::segment::header(number, next_seq, next_seq);
             let header = if with_header { &header[..] } else { &[] };
             files.put(&format!("app.oplog.journal.{number:06}"), [header, content].concat());
         }

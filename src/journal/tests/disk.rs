@@ -1,8 +1,8 @@
 //! The same on the file system, and what only a real one shows.
 
 use super::*;
+use crate::journal::error::OpenError;
 use crate::journal::file::{Disk, FileLayer};
-use crate::journal::OpenError;
 use std::path::PathBuf;
 
 /// A directory of its own, removed at the end.
@@ -65,7 +65,7 @@ fn a_torn_end_is_cut_off_the_file() {
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let (journal, recovery) = Journal::open(&sidecar, 1, small()).unwrap();
-    let whole = 32 + frame_bytes(1, 2) as u64;
+    let whole = 40 + frame_bytes(1, 2) as u64;
     assert_eq!(std::fs::metadata(&path).unwrap().len(), whole);
     assert_eq!(recovery.torn_bytes, bytes.len() as u64 - 1 - whole);
     assert_eq!((recovery.lost, recovery.damaged), (vec![], vec![]));

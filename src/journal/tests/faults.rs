@@ -1,7 +1,7 @@
 //! Disks that are full, take less than they are given, or fail to sync.
 
 use super::*;
-use crate::journal::{AppendError, SyncError};
+use crate::journal::error::SyncError;
 use std::sync::atomic::Ordering;
 
 #[test]

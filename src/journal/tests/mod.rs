@@ -8,7 +8,10 @@ mod faults;
 mod groups;
 mod simulated;
 
-use super::{Frame, Journal, Limits, Recovery};
+use super::durable::{Journal, Limits};
+use super::error::AppendError;
+use super::frame::Frame;
+use super::recover::Recovery;
 use crate::record::{
     codec, Batch, BatchBuilder, Field, IdGenerator, Pending, Source, Stamp, Value,
 };
@@ -42,7 +45,7 @@ fn stamp(first_seq: u64) -> Stamp {
 }
 
 /// A batch on its way, with its frame made as the queue makes it: encoded first, stamped when its place is known.
-fn append(journal: &Journal, tag: u64, rows: usize) -> Result<u64, super::AppendError> {
+fn append(journal: &Journal, tag: u64, rows: usize) -> Result<u64, AppendError> {
     let first_seq = journal.figures().next_seq;
     journal.append(
         &mut Frame::new(&batch(tag, rows), Vec::new()),
