@@ -4,7 +4,7 @@
 //! Its life: the functions that `LOAD` registers share one engine; when DuckDB destroys them with the host instance,
 //! the last one drops it, and everything accepted is committed and the file closed before that returns.
 
-use crate::journal::{Queue, QueueFigures};
+use crate::journal::{self, Durability, Journal, Limits, Queue, QueueFigures, Recovery};
 use crate::metrics::Metrics;
 use crate::record::{Batch, Stamp};
 use crate::settings::{Setting, Settings, Value};
@@ -34,6 +34,8 @@ struct Log {
     role: Role,
     /// What happened when it was opened, and what did not work since.
     notes: Vec<String>,
+    /// What the journal gave back when it was opened.
+    recovery: Recovery,
 }
 
 /// How an engine came to its log.
@@ -124,9 +126,13 @@ pub struct Status {
     pub role: Role,
     pub notes: Vec<String>,
     pub queue: QueueFigures,
+    pub recovery: Recovery,
 }
 
 pub struct Engine {
+    /// The process that opened it. A child that is forked from it has a copy without the writer thread, and must leave
+    /// the files alone.
+    process: u32,
     shared: Arc<Shared>,
     commands: Mutex<mpsc::Sender<Command>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -160,8 +166,18 @@ impl Engine {
         let Opened { store, mut notes } = opened;
         let mut settings = Settings::default();
         notes.extend(settings.adopt(&store.settings()?));
+        let next_seq = store.next_seq()?;
+        let (journal, recovery) = match open_journal(store.place(), next_seq) {
+            Ok(Some((journal, recovery))) => (Some((journal, recovery.next_seq)), recovery),
+            Ok(None) => (None, Recovery::default()),
+            Err(note) => {
+                notes.push(note);
+                (None, Recovery::default())
+            }
+        };
+        notes.extend(describe(&recovery));
         let shared = Arc::new(Shared {
-            queue: Queue::new(store.next_seq()?),
+            queue: Queue::new(next_seq, journal),
             metrics: Metrics::new()?,
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
@@ -169,6 +185,7 @@ impl Engine {
                 place: store.place().clone(),
                 role,
                 notes,
+                recovery,
             }),
         });
         let (sender, receiver) = mpsc::channel();
@@ -178,6 +195,7 @@ impl Engine {
             .spawn(move || writer::run(store, &for_writer, &receiver))
             .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
         Ok(Self {
+            process: std::process::id(),
             shared,
             commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
@@ -185,11 +203,26 @@ impl Engine {
         })
     }
 
+    /// Refuses in a forked child, and is asked before anything else: there, locks may be held for good by threads that
+    /// the child does not have.
+    pub fn check_process(&self) -> Result<(), String> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(format!(
+            "this process was forked from process {}, which the log belongs to; open the database anew here",
+            self.process
+        ))
+    }
+
     /// Accepts operations: once this returns they are in the log's order.
     pub fn record(&self, batch: Batch) -> Result<Stamp, String> {
         let batch = Arc::new(batch);
-        let stamp = self.shared.queue.push(Arc::clone(&batch))?;
-        let max_series = read(&self.shared.settings).max_series();
+        let (max_series, durability) = {
+            let settings = read(&self.shared.settings);
+            (settings.max_series(), durability(&settings))
+        };
+        let stamp = self.shared.queue.push(Arc::clone(&batch), durability)?;
         self.shared.metrics.count(&batch, max_series);
         Ok(stamp)
     }
@@ -292,6 +325,7 @@ impl Engine {
             role: log.role,
             notes: log.notes.clone(),
             queue: self.shared.queue.figures(),
+            recovery: log.recovery.clone(),
         }
     }
 
@@ -306,6 +340,11 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if self.check_process().is_err() {
+            // To close the parent's files here would checkpoint them, or delete their write-ahead log, under its feet.
+            std::mem::forget(Arc::clone(&self.shared));
+            return;
+        }
         self.shared.queue.shut_down();
         if let Some(writer) = lock(&self.writer).take() {
             // The writer contains its own panics.
@@ -316,6 +355,50 @@ impl Drop for Engine {
             registry::release(&path);
         }
     }
+}
+
+fn durability(settings: &Settings) -> Durability {
+    match settings.durability() {
+        "memory" => Durability::Memory,
+        "os" => Durability::Os,
+        _ => Durability::Process,
+    }
+}
+
+/// The journal beside a log in a file, with what the store has not committed of it. The error says what goes on without.
+pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
+    let Some(path) = place.path() else {
+        return Ok(None);
+    };
+    Journal::open(path, next_seq, Limits::default())
+        .map(Some)
+        .map_err(|error: journal::OpenError| {
+            format!("the journal cannot be used; what is recorded survives a kill only once it is committed ({error})")
+        })
+}
+
+/// What a recovery has to say beyond its figures.
+fn describe(recovery: &Recovery) -> Vec<String> {
+    let mut notes: Vec<String> = recovery
+        .damaged
+        .iter()
+        .map(|segment| {
+            format!(
+                "{} was damaged and will be {} ({})",
+                segment.path.display(),
+                segment.set_aside.display(),
+                segment.reason
+            )
+        })
+        .collect();
+    notes.extend(recovery.lost.iter().map(|lost| {
+        format!(
+            "the operations with seq {} to {} were recorded and cannot be read",
+            lost.start,
+            lost.end - 1
+        )
+    }));
+    notes
 }
 
 fn stopped() -> String {
@@ -377,7 +460,11 @@ mod registry {
         let mut engines = lock(&OPEN.engines);
         while let Some(engine) = engines.get(path) {
             if let Some(engine) = engine.upgrade() {
-                return Ok(engine);
+                if engine.check_process().is_ok() {
+                    return Ok(engine);
+                }
+                // A forked child knows its parent's engines, and shares none of them.
+                break;
             }
             engines = OPEN
                 .released

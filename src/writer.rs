@@ -1,12 +1,12 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
-use crate::engine::Shared;
+use crate::engine::{open_journal, Shared};
 use crate::record::Pending;
 use crate::settings::{Setting, Value};
 use crate::store::{Purged, SettingChange, Store};
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -84,7 +84,13 @@ impl Writer<'_> {
     }
 
     fn commit(&mut self) {
-        let batches = self.shared.queue.take();
+        let batches = match self.shared.queue.take() {
+            Ok(batches) => batches,
+            Err(error) => {
+                self.shared.metrics.figures.commit_errors.inc();
+                return self.keep(Vec::new(), &format!("the journal cannot be read: {error}"));
+            }
+        };
         let settings: Vec<SettingChange> = self
             .unstored
             .iter()
@@ -126,14 +132,37 @@ impl Writer<'_> {
         Ok(purged)
     }
 
-    fn move_to(&mut self, path: &std::path::Path) -> Result<u64, String> {
-        // What waits is committed to the old place first, so that numbers are given out from one place at a time.
-        self.commit();
+    fn move_to(&mut self, path: &Path) -> Result<u64, String> {
+        // One place at a time gives out numbers: callers wait until the log has arrived.
+        self.shared.queue.pause();
+        let moved = self.move_paused(path);
+        self.shared.queue.resume();
+        moved
+    }
+
+    fn move_paused(&mut self, path: &Path) -> Result<u64, String> {
+        while !self.shared.queue.is_empty() {
+            let errors = self.shared.metrics.figures.commit_errors.get();
+            self.commit();
+            if self.shared.metrics.figures.commit_errors.get() > errors {
+                return Err("what waits cannot be committed; FROM oplog_status() says why".into());
+            }
+        }
+        let old_place = self.store.place().clone();
         let moved = self.store.move_to(path);
-        // Even a move that failed late may have switched to the new file.
-        self.shared.moved(&self.store);
-        let moved = moved?;
-        self.shared.queue.renumber(self.store.next_seq()?);
-        Ok(moved)
+        if *self.store.place() != old_place {
+            // Even a move that failed late has switched to the new file.
+            let next_seq = self.store.next_seq()?;
+            let journal = match open_journal(self.store.place(), next_seq) {
+                Ok(journal) => journal.map(|(journal, _)| journal),
+                Err(note) => {
+                    self.shared.note(note);
+                    None
+                }
+            };
+            self.shared.moved(&self.store);
+            self.shared.queue.resume_at(next_seq, journal);
+        }
+        moved
     }
 }

@@ -148,6 +148,8 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
         .place
         .path()
         .map_or("memory".to_owned(), |path| path.display().to_string());
+    let recovered = status.recovery.lost.iter();
+    let lost = status.queue.lost + recovered.map(|lost| lost.end - lost.start).sum::<u64>();
     let rows = [
         ("version", env!("CARGO_PKG_VERSION").to_owned(), "", "The extension's version"),
         ("log", path, "", "The file that the log is kept in, or memory"),
@@ -180,6 +182,48 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
             crate::journal::QUEUE_BYTES_MAX.to_string(),
             "bytes",
             "Memory that they may take; callers wait for the writer when it is reached",
+        ),
+        (
+            "journal_bytes",
+            status.queue.journal_bytes.to_string(),
+            "bytes",
+            "What the journal takes beside the log",
+        ),
+        (
+            "journal_bytes_max",
+            crate::journal::JOURNAL_BYTES_MAX.to_string(),
+            "bytes",
+            "What it may take; callers wait for the writer when it is reached",
+        ),
+        (
+            "journal_only",
+            status.queue.spilled.to_string(),
+            "",
+            "Whether what waits is in the journal only, because memory has reached its limit",
+        ),
+        (
+            "journal_syncs",
+            status.queue.syncs.to_string(),
+            "syncs",
+            "Waits for the disk, with oplog_durability = os",
+        ),
+        (
+            "recovered_operations",
+            status.recovery.rows.to_string(),
+            "operations",
+            "Operations that the last process had recorded but not committed, taken from the journal on LOAD",
+        ),
+        (
+            "recovered_torn_bytes",
+            status.recovery.torn_bytes.to_string(),
+            "bytes",
+            "Bytes of records that nobody had acknowledged yet, cut off on LOAD",
+        ),
+        (
+            "lost_operations",
+            lost.to_string(),
+            "operations",
+            "Operations that were recorded and cannot be read, because the journal was damaged",
         ),
         (
             "full_waits",
@@ -280,7 +324,7 @@ impl Table for FigureFunction {
     }
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
-        self.session.apply_settings(bind.context());
+        self.session.apply_settings(bind.context())?;
         for (name, type_id, _) in self.figure.columns {
             bind.add_column(name, &LogicalType::new(*type_id));
         }

@@ -41,7 +41,7 @@ impl Scalar for PrometheusText {
     }
 
     fn start(&self, (): &(), context: &Context) -> Result<(), String> {
-        self.session.apply_settings(context);
+        self.session.apply_settings(context)?;
         Ok(())
     }
 

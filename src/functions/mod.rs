@@ -64,8 +64,9 @@ impl Session {
     }
 
     /// Applies what was SET since the last call. A value that makes no sense leaves the last good one in force and is
-    /// noted, since an error here would abort somebody's transaction.
-    pub fn apply_settings(&self, context: &Context) {
+    /// noted, since an error here would abort somebody's transaction. The only error is that of a forked process.
+    pub fn apply_settings(&self, context: &Context) -> Result<(), String> {
+        self.engine.check_process()?;
         for (index, setting) in Setting::ALL.iter().enumerate() {
             let given = match context.option(setting.name()) {
                 None => Given::Nothing,
@@ -91,6 +92,7 @@ impl Session {
                 }
             }
         }
+        Ok(())
     }
 }
 

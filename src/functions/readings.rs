@@ -350,7 +350,7 @@ impl Table for ReadingFunction {
     }
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<BoundReading, String> {
-        self.session.apply_settings(bind.context());
+        self.session.apply_settings(bind.context())?;
         let reading = self.reading;
         let failed = |error| format!("{}: {error}", reading.name);
         let mut arguments = Arguments::read(

@@ -78,7 +78,7 @@ impl Scalar for Record {
         match plan(arguments.types()) {
             Ok(plan) => Ok(plan),
             Err(problem) => {
-                self.session.apply_settings(arguments.context());
+                self.session.apply_settings(arguments.context())?;
                 if self.session.engine().strict() {
                     return Err(format!("{}: {problem}", Self::NAME));
                 }
@@ -88,7 +88,7 @@ impl Scalar for Record {
     }
 
     fn start(&self, _: &Plan, context: &Context) -> Result<Call, String> {
-        self.session.apply_settings(context);
+        self.session.apply_settings(context)?;
         Ok(Call {
             connection_id: context.connection_id(),
         })

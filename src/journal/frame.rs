@@ -17,8 +17,6 @@
 //! Frames are found from the header on, one behind the other, and never by searching for what looks like one: a log can
 //! hold a text that does.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired with the engine next"))]
-
 use super::file::LogFile;
 use super::segment::HEADER_BYTES;
 use crate::record::{codec, Batch, Pending, Stamp};

@@ -16,14 +16,10 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use queue::{Queue, QueueFigures, QUEUE_BYTES_MAX};
-#[expect(unused_imports, reason = "wired with the engine next")]
+pub use queue::{Durability, Queue, QueueFigures, QUEUE_BYTES_MAX};
 pub use {
-    durable::{
-        Journal, JournalFigures, Limits, JOURNAL_BYTES_MAX, SEGMENT_BYTES_MAX, SET_ASIDE_MAX,
-    },
-    error::{AppendError, FileError, Forked, OpenError, ReadError, SyncError},
-    frame::Frame,
-    reader::Reader,
-    recover::{DamagedSegment, Recovery},
+    durable::{Journal, Limits, JOURNAL_BYTES_MAX},
+    error::OpenError,
+    recover::Recovery,
 };
+use {error::AppendError, frame::Frame, reader::Reader};

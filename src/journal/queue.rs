@@ -1,22 +1,53 @@
-//! The queue of accepted batches. One lock hands out `seq` and ids and appends, so that all three orders are the same.
+//! The queue of accepted batches. One lock hands out `seq` and ids, journals and appends, so that all these orders are
+//! the same.
+//!
+//! Memory holds what waits, up to a limit; beyond it the journal alone does, and the writer reads it back from there.
 
+mod drain;
+#[cfg(test)]
+mod tests;
+
+use super::{AppendError, Frame, Journal, Reader};
 use crate::record::{Batch, IdGenerator, Pending, Stamp};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// Memory that waiting batches may take. A caller that finds the queue full waits for the writer.
+/// Memory that waiting batches may take. Beyond it they wait in the journal; without one, a caller waits for the writer.
 pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The writer is woken early at this fill, so that a burst does not have to wait.
 const WAKE_BYTES: usize = QUEUE_BYTES_MAX / 16;
+
+/// What the writer takes from the journal at a time.
+const READ_BACK_BYTES: usize = QUEUE_BYTES_MAX / 4;
 
 /// Batches whose memory is kept for new ones: a few commits' worth, at some 300 KB each for usual operations.
 const SPARE_BATCHES_MAX: usize = 32;
 /// Smaller batches cost less to allocate than to keep.
 const SPARE_ROWS_MIN: usize = 256;
 
+/// A thread keeps the buffer that it encodes into, unless it has become larger than usual chunks need.
+const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// How long a caller waits for room before the record is refused: longer than any commit that succeeds.
 const FULL_WAIT: Duration = Duration::from_secs(10);
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a record survives once it is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// An orderly close.
+    Memory,
+    /// The end of the process in any form.
+    Process,
+    /// A power loss too.
+    Os,
+}
 
 /// Why the writer woke up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +66,14 @@ pub struct QueueFigures {
     pub bytes: u64,
     pub next_seq: u64,
     pub full_waits: u64,
+    /// Whether what waits is in the journal only, because memory is at its limit.
+    pub spilled: bool,
+    pub journal_bytes: u64,
+    pub journal_segments: u64,
+    /// Waits for the disk under the durability `os`.
+    pub syncs: u64,
+    /// Operations whose frames were damaged on disk before they could be read back.
+    pub lost: u64,
 }
 
 #[derive(Default)]
@@ -43,11 +82,16 @@ struct State {
     bytes: usize,
     /// When the oldest batch in `pending` was accepted.
     oldest_at: Option<Instant>,
+    /// From this `seq` on, what waits is in the journal only.
+    spilled_from: Option<u64>,
     next_seq: u64,
     /// Everything below is committed.
     committed_seq: u64,
-    flush_wanted: bool,
+    /// Somebody waits until everything below is committed.
+    flush_to: u64,
     nudged: bool,
+    /// The log is on the move: nothing is accepted until it has arrived.
+    paused: bool,
     shutdown: bool,
     /// Failed commits so far, and the last one's error.
     failures: u64,
@@ -55,10 +99,27 @@ struct State {
     /// Set when the writer is gone for good.
     stopped: bool,
     full_waits: u64,
+    /// Below this, what cannot be read was counted on recovery.
+    recovered_seq: u64,
+    /// Operations that were journaled since and could not be read back.
+    lost: u64,
+    journal: Option<Arc<Journal>>,
 }
+
+impl State {
+    fn waits(&self) -> bool {
+        !self.pending.is_empty() || self.spilled_from.is_some()
+    }
+}
+
+type Guard<'a> = MutexGuard<'a, (State, IdGenerator)>;
 
 pub struct Queue {
     state: Mutex<(State, IdGenerator)>,
+    /// Whether there is a journal: known without the lock, so that encoding need not wait for it.
+    has_journal: AtomicBool,
+    /// Reads back what memory does not hold. Used by the writer alone.
+    reader: Mutex<Option<Reader>>,
     spares: Mutex<Vec<Batch>>,
     /// For the writer.
     work: Condvar,
@@ -75,81 +136,126 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Queue {
-    pub fn new(next_seq: u64) -> Self {
-        let state = State {
-            next_seq,
-            committed_seq: next_seq,
+    /// A queue behind a store that has everything below `committed_seq`. What the journal has above it waits already.
+    pub fn new(committed_seq: u64, journal: Option<(Journal, u64)>) -> Self {
+        let mut state = State {
+            committed_seq,
+            next_seq: committed_seq,
             ..State::default()
         };
+        if let Some((journal, next_seq)) = journal {
+            state.next_seq = next_seq.max(committed_seq);
+            state.recovered_seq = state.next_seq;
+            state.spilled_from = (next_seq > committed_seq).then_some(committed_seq);
+            state.journal = Some(Arc::new(journal));
+        }
         Self {
+            has_journal: AtomicBool::new(state.journal.is_some()),
             state: Mutex::new((state, IdGenerator::new())),
+            reader: Mutex::default(),
             spares: Mutex::default(),
             work: Condvar::new(),
             progress: Condvar::new(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, (State, IdGenerator)> {
+    fn lock(&self) -> Guard<'_> {
         lock(&self.state)
     }
 
-    /// Accepts a batch. Waits for room while the queue is full, and gives up when the writer makes none.
-    pub fn push(&self, batch: Arc<Batch>) -> Result<Stamp, String> {
-        let bytes = batch.bytes();
-        let mut guard = self.lock();
-        if guard.0.bytes >= QUEUE_BYTES_MAX {
-            guard = self.wait_for_room(guard)?;
+    fn wait_for_progress<'a>(&'a self, guard: Guard<'a>, at_most: Duration) -> Guard<'a> {
+        self.progress
+            .wait_timeout(guard, at_most)
+            .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard)
+    }
+
+    /// Accepts a batch: when this returns, it has its place in the log and survives what `durability` says.
+    pub fn push(&self, batch: Arc<Batch>, durability: Durability) -> Result<Stamp, String> {
+        let journaled =
+            durability != Durability::Memory && self.has_journal.load(Ordering::Relaxed);
+        let mut frame = journaled.then(|| Frame::new(&batch, BUFFER.take()));
+        let accepted = self.accept(batch, frame.as_mut());
+        if let Some(frame) = frame {
+            let buffer = frame.into_buffer();
+            if buffer.capacity() <= BUFFER_BYTES_MAX {
+                BUFFER.set(buffer);
+            }
         }
-        if guard.0.stopped {
-            return Err(format!("the log is closed: {}", guard.0.last_error));
-        }
-        let (state, ids) = &mut *guard;
-        // Taken under the lock: default timestamps rise with `seq`.
-        let now_us = crate::clock::now_us();
-        let stamp = Stamp {
-            first_seq: state.next_seq,
-            ids: ids.take(now_us, batch.rows()),
-            recorded_at_us: now_us,
-        };
-        state.next_seq += batch.rows() as u64;
-        let wakes = state.pending.is_empty()
-            || (state.bytes < WAKE_BYTES && state.bytes + bytes >= WAKE_BYTES);
-        state.bytes += bytes;
-        state.oldest_at.get_or_insert_with(Instant::now);
-        state.pending.push((stamp, batch));
-        drop(guard);
-        if wakes {
-            self.work.notify_one();
+        let (stamp, journal) = accepted?;
+        if let (Durability::Os, Some((journal, position))) = (durability, journal) {
+            journal
+                .sync_to(position)
+                .map_err(|error| error.to_string())?;
         }
         Ok(stamp)
     }
 
-    fn wait_for_room<'a>(
-        &'a self,
-        mut guard: MutexGuard<'a, (State, IdGenerator)>,
-    ) -> Result<MutexGuard<'a, (State, IdGenerator)>, String> {
-        guard.0.full_waits += 1;
-        let deadline = Instant::now() + FULL_WAIT;
-        while guard.0.bytes >= QUEUE_BYTES_MAX && !guard.0.stopped {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(format!(
-                    "the queue is full ({} MiB wait to be committed) and the writer makes no room{}",
-                    QUEUE_BYTES_MAX >> 20,
-                    if guard.0.last_error.is_empty() {
-                        String::new()
-                    } else {
-                        format!("; its last error: {}", guard.0.last_error)
-                    }
-                ));
+    /// What needs the lock: gives the batch its place, journals it and lets it wait.
+    #[allow(clippy::type_complexity)]
+    fn accept(
+        &self,
+        batch: Arc<Batch>,
+        mut frame: Option<&mut Frame>,
+    ) -> Result<(Stamp, Option<(Arc<Journal>, u64)>), String> {
+        let rows = batch.rows();
+        let bytes = batch.bytes();
+        let mut waiting = Waiting::default();
+        let mut guard = self.lock();
+        loop {
+            if guard.0.stopped {
+                return Err(format!("the log is closed: {}", guard.0.last_error));
             }
-            self.work.notify_one();
-            guard = self
-                .progress
-                .wait_timeout(guard, left)
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+            let journal = guard.0.journal.clone().filter(|_| frame.is_some());
+            let full = guard.0.bytes >= QUEUE_BYTES_MAX || guard.0.spilled_from.is_some();
+            if guard.0.paused || (full && journal.is_none()) {
+                guard = waiting.wait(
+                    self,
+                    guard,
+                    "the queue is full and the writer makes no room",
+                )?;
+                continue;
+            }
+            let (state, ids) = &mut *guard;
+            // Taken under the lock: default timestamps rise with `seq`.
+            let now_us = crate::clock::now_us();
+            let stamp = Stamp {
+                first_seq: state.next_seq,
+                ids: ids.take(now_us, rows),
+                recorded_at_us: now_us,
+            };
+            let mut place = None;
+            if let (Some(journal), Some(frame)) = (journal, frame.as_deref_mut()) {
+                // Operations that were not journaled, for their durability, leave no gap that would look like a loss.
+                journal.skip_to(stamp.first_seq);
+                match journal.append(frame, &stamp) {
+                    Ok(position) => place = Some((journal, position)),
+                    Err(AppendError::Full { .. }) => {
+                        guard = waiting.wait(
+                            self,
+                            guard,
+                            "the journal is full and the writer makes no room",
+                        )?;
+                        continue;
+                    }
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            let wakes =
+                !state.waits() || (state.bytes < WAKE_BYTES && state.bytes + bytes >= WAKE_BYTES);
+            state.next_seq += rows as u64;
+            if full {
+                state.spilled_from.get_or_insert(stamp.first_seq);
+            } else {
+                state.bytes += bytes;
+                state.oldest_at.get_or_insert_with(Instant::now);
+                state.pending.push((stamp, batch));
+            }
+            drop(guard);
+            if wakes {
+                self.work.notify_one();
+            }
+            return Ok((stamp, place));
         }
-        Ok(guard)
     }
 
     /// Waits until everything accepted so far is committed, or until a commit fails.
@@ -158,6 +264,7 @@ impl Queue {
         let target = guard.0.next_seq;
         let flushed = target - guard.0.committed_seq;
         let failures = guard.0.failures;
+        guard.0.flush_to = guard.0.flush_to.max(target);
         while guard.0.committed_seq < target {
             if guard.0.stopped || guard.0.failures > failures {
                 return Err(format!(
@@ -165,7 +272,6 @@ impl Queue {
                     guard.0.last_error
                 ));
             }
-            guard.0.flush_wanted = true;
             self.work.notify_one();
             guard = self
                 .progress
@@ -187,64 +293,6 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// The writer's wait: returns when something is due, at the latest at `until`.
-    pub fn wait(&self, flush_interval: Duration, until: Instant) -> Wake {
-        let mut guard = self.lock();
-        loop {
-            let state = &mut guard.0;
-            let due_at = state.oldest_at.map(|oldest| oldest + flush_interval);
-            let now = Instant::now();
-            let commit = !state.pending.is_empty()
-                && (state.flush_wanted
-                    || state.shutdown
-                    || state.bytes >= WAKE_BYTES
-                    || due_at.is_some_and(|due| due <= now));
-            let wake = Wake {
-                commit,
-                nudged: std::mem::take(&mut state.nudged),
-                shutdown: state.shutdown,
-            };
-            if wake.commit || wake.nudged || wake.shutdown || now >= until {
-                return wake;
-            }
-            let until = due_at.map_or(until, |due| due.min(until));
-            guard = self
-                .work
-                .wait_timeout(guard, until.saturating_duration_since(now))
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
-        }
-    }
-
-    /// Takes what waits. It still counts against the limit until [`Queue::committed`] or [`Queue::failed`].
-    pub fn take(&self) -> Vec<Pending> {
-        let mut guard = self.lock();
-        guard.0.flush_wanted = false;
-        guard.0.oldest_at = None;
-        std::mem::take(&mut guard.0.pending)
-    }
-
-    /// Marks batches as committed, and keeps the memory of some for new ones.
-    pub fn committed(&self, batches: Vec<Pending>) {
-        let mut guard = self.lock();
-        let state = &mut guard.0;
-        for (stamp, batch) in &batches {
-            state.bytes -= batch.bytes();
-            state.committed_seq = stamp.first_seq + batch.rows() as u64;
-        }
-        state.last_error.clear();
-        drop(guard);
-        self.progress.notify_all();
-        let mut spares = lock(&self.spares);
-        for (_, batch) in batches {
-            if spares.len() == SPARE_BATCHES_MAX {
-                break;
-            }
-            if batch.rows() >= SPARE_ROWS_MIN {
-                spares.extend(Arc::into_inner(batch));
-            }
-        }
-    }
-
     /// An old batch whose memory a new one of `rows` rows can take over.
     pub fn spare(&self, rows: usize) -> Option<Batch> {
         if rows < SPARE_ROWS_MIN {
@@ -253,157 +301,97 @@ impl Queue {
         lock(&self.spares).pop()
     }
 
-    /// Puts batches back in front after a failed commit.
-    pub fn failed(&self, mut batches: Vec<Pending>, error: &str) {
+    /// Accepts nothing until [`Queue::resume`]: callers wait.
+    pub fn pause(&self) {
+        self.lock().0.paused = true;
+    }
+
+    /// Whether everything accepted is committed.
+    pub fn is_empty(&self) -> bool {
+        !self.lock().0.waits()
+    }
+
+    /// Goes on after a pause, at another place: an empty queue numbers on from `next_seq`.
+    pub fn resume_at(&self, next_seq: u64, journal: Option<Journal>) {
         let mut guard = self.lock();
         let state = &mut guard.0;
-        batches.append(&mut state.pending);
-        state.pending = batches;
-        // The next try is an interval away; a flush that waits is told now.
-        state.oldest_at = Some(Instant::now());
-        state.flush_wanted = false;
-        state.failures += 1;
-        error.clone_into(&mut state.last_error);
+        state.next_seq = next_seq;
+        state.committed_seq = next_seq;
+        self.has_journal.store(journal.is_some(), Ordering::Relaxed);
+        state.journal = journal.map(Arc::new);
         drop(guard);
+        self.resume();
+    }
+
+    /// Goes on after a pause.
+    pub fn resume(&self) {
+        self.lock().0.paused = false;
         self.progress.notify_all();
     }
 
-    /// Marks the end of the writer: nothing is accepted any more, and nobody waits.
+    /// Marks the end of the writer: nothing is accepted any more, and nobody waits. The journal's files are let go.
     pub fn stop(&self, reason: &str) {
         let mut guard = self.lock();
         guard.0.stopped = true;
         reason.clone_into(&mut guard.0.last_error);
+        let journal = guard.0.journal.take();
         drop(guard);
         self.progress.notify_all();
-    }
-
-    /// The log has moved behind other records: numbering goes on from there.
-    pub fn renumber(&self, next_seq: u64) {
-        let mut guard = self.lock();
-        let waiting = guard.0.next_seq - guard.0.committed_seq;
-        let shift = next_seq - guard.0.committed_seq;
-        for (stamp, _) in &mut guard.0.pending {
-            stamp.first_seq += shift;
-        }
-        guard.0.committed_seq = next_seq;
-        guard.0.next_seq = next_seq + waiting;
+        *lock(&self.reader) = None;
+        drop(journal);
     }
 
     pub fn figures(&self) -> QueueFigures {
         let guard = self.lock();
-        QueueFigures {
-            operations: guard.0.next_seq - guard.0.committed_seq,
-            bytes: guard.0.bytes as u64,
-            next_seq: guard.0.next_seq,
-            full_waits: guard.0.full_waits,
+        let state = &guard.0;
+        let mut figures = QueueFigures {
+            operations: state.next_seq - state.committed_seq,
+            bytes: state.bytes as u64,
+            next_seq: state.next_seq,
+            full_waits: state.full_waits,
+            spilled: state.spilled_from.is_some(),
+            lost: state.lost,
+            ..QueueFigures::default()
+        };
+        let journal = state.journal.clone();
+        drop(guard);
+        if let Some(journal) = journal.map(|journal| journal.figures()) {
+            figures.journal_bytes = journal.bytes;
+            figures.journal_segments = journal.segments;
+            figures.syncs = journal.syncs;
         }
+        figures
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::{BatchBuilder, Field, Source, Value};
+/// A caller's wait for room, which ends at some time.
+#[derive(Default)]
+struct Waiting {
+    deadline: Option<Instant>,
+}
 
-    fn batch(rows: usize) -> Arc<Batch> {
-        let mut builder = BatchBuilder::new(rows);
-        for row in 0..rows {
-            builder.seek(row);
-            builder
-                .push(Field::Command, &Value::Text("x".into()))
-                .unwrap();
+impl Waiting {
+    fn wait<'a>(
+        &mut self,
+        queue: &'a Queue,
+        mut guard: Guard<'a>,
+        reason: &str,
+    ) -> Result<Guard<'a>, String> {
+        let deadline = *self.deadline.get_or_insert_with(|| {
+            guard.0.full_waits += 1;
+            Instant::now() + FULL_WAIT
+        });
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let error = &guard.0.last_error;
+            return Err(if error.is_empty() {
+                reason.to_owned()
+            } else {
+                format!("{reason}; its last error: {error}")
+            });
         }
-        Arc::new(builder.finish(Source::Record, rows).0.unwrap())
-    }
-
-    const SOON: Duration = Duration::from_millis(10);
-
-    #[test]
-    fn seq_and_ids_rise_without_gaps_over_threads() {
-        let queue = Arc::new(Queue::new(1));
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                let queue = Arc::clone(&queue);
-                std::thread::spawn(move || {
-                    for _ in 0..500 {
-                        queue.push(batch(3)).unwrap();
-                    }
-                })
-            })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        let taken = queue.take();
-        let mut next = 1;
-        let mut last_id = 0;
-        let mut last_time = 0;
-        for (stamp, batch) in &taken {
-            assert_eq!(stamp.first_seq, next);
-            assert!(stamp.ids.id(0) > last_id);
-            assert!(stamp.recorded_at_us >= last_time);
-            next += batch.rows() as u64;
-            last_id = stamp.ids.id(batch.rows() - 1);
-            last_time = stamp.recorded_at_us;
-        }
-        assert_eq!(next, 12_001);
-    }
-
-    #[test]
-    fn a_batch_is_due_after_the_interval_and_not_before() {
-        let queue = Queue::new(1);
-        let far = Instant::now() + Duration::from_secs(60);
-        queue.push(batch(1)).unwrap();
-        let hour = Duration::from_secs(3600);
-        assert!(!queue.wait(hour, Instant::now() + SOON).commit);
-        assert!(queue.wait(SOON, far).commit);
-    }
-
-    #[test]
-    fn a_flush_waits_for_the_commit() {
-        let queue = Arc::new(Queue::new(1));
-        queue.push(batch(2)).unwrap();
-        let flusher = {
-            let queue = Arc::clone(&queue);
-            std::thread::spawn(move || queue.flush())
-        };
-        let hour = Duration::from_secs(3600);
-        assert!(queue.wait(hour, Instant::now() + hour).commit);
-        let taken = queue.take();
-        queue.committed(taken);
-        assert_eq!(flusher.join().unwrap(), Ok(2));
-        assert_eq!(queue.flush(), Ok(0));
-        assert_eq!(queue.figures().bytes, 0);
-    }
-
-    #[test]
-    fn a_failed_commit_keeps_the_order_and_tells_those_who_wait() {
-        let queue = Arc::new(Queue::new(1));
-        queue.push(batch(1)).unwrap();
-        let flusher = {
-            let queue = Arc::clone(&queue);
-            std::thread::spawn(move || queue.flush())
-        };
-        let hour = Duration::from_secs(3600);
-        assert!(queue.wait(hour, Instant::now() + hour).commit);
-        let taken = queue.take();
-        queue.push(batch(1)).unwrap();
-        queue.failed(taken, "no space");
-        assert!(flusher.join().unwrap().unwrap_err().ends_with("no space"));
-        let seqs: Vec<u64> = queue
-            .take()
-            .iter()
-            .map(|(stamp, _)| stamp.first_seq)
-            .collect();
-        assert_eq!(seqs, [1, 2]);
-    }
-
-    #[test]
-    fn nothing_is_accepted_and_nobody_waits_once_the_writer_is_gone() {
-        let queue = Queue::new(1);
-        queue.push(batch(1)).unwrap();
-        queue.stop("it is over");
-        assert!(queue.flush().unwrap_err().ends_with("it is over"));
-        assert!(queue.push(batch(1)).unwrap_err().ends_with("it is over"));
+        guard.0.nudged = true;
+        queue.work.notify_one();
+        Ok(queue.wait_for_progress(guard, left))
     }
 }

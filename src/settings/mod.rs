@@ -18,6 +18,8 @@ pub enum Value {
     Bytes(u64),
     Boolean(bool),
     Count(u64),
+    /// One of the words that the setting knows.
+    Word(&'static str),
 }
 
 impl fmt::Display for Value {
@@ -27,6 +29,7 @@ impl fmt::Display for Value {
             Self::Bytes(bytes) => formatter.write_str(&parse::format_bytes(*bytes)),
             Self::Boolean(value) => write!(formatter, "{value}"),
             Self::Count(count) => write!(formatter, "{count}"),
+            Self::Word(word) => formatter.write_str(word),
         }
     }
 }
@@ -86,6 +89,9 @@ macro_rules! settings {
 /// Space is taken and given back in row groups of 122,880 rows: below this, the limit could not tell one from none.
 const MAX_SIZE_BYTES_MIN: u64 = 16_000_000;
 
+/// The values of `oplog_durability`, the default first.
+pub const DURABILITIES: [&str; 3] = ["process", "os", "memory"];
+
 const DAY_US: i64 = 86_400_000_000;
 
 settings! {
@@ -97,6 +103,8 @@ settings! {
         "How large the log may become; the oldest operations go first";
     FlushInterval, "oplog_flush_interval", Interval, Value::Interval(1_000_000), "interval",
         "How long an operation may wait before it is committed to the log";
+    Durability, "oplog_durability", Varchar, Value::Word("process"), "",
+        "What a record survives: process (a kill), os (a power loss too) or memory (an orderly close only)";
     Strict, "oplog_strict", Boolean, Value::Boolean(true), "",
         "Whether a bad operation is an error; if not, it is NULL and counted";
     MaxSeries, "oplog_max_series", UBigInt, Value::Count(10_000), "series",
@@ -119,12 +127,17 @@ impl Setting {
                 .strip_suffix(" us")
                 .map_or_else(|| parse::interval_us(text), |micros| micros.parse().ok())
                 .map(Value::Interval),
+            Type::Varchar if self == Self::Durability => DURABILITIES
+                .into_iter()
+                .find(|word| text.trim().eq_ignore_ascii_case(word))
+                .map(Value::Word),
             Type::Varchar => parse::bytes(text).map(Value::Bytes),
             Type::Boolean => text.parse().ok().map(Value::Boolean),
             Type::UBigInt => text.parse().ok().map(Value::Count),
         };
         let remedy = match self.sql_type() {
             Type::Interval => "give an interval such as '7 days' or '500 ms'",
+            Type::Varchar if self == Self::Durability => "give process, os or memory",
             Type::Varchar => "give a size such as '500MB' or '2GiB'",
             Type::Boolean => "give true or false",
             Type::UBigInt => "give a whole number",
@@ -159,7 +172,7 @@ impl Setting {
         match value {
             Value::Interval(micros) => format!("{micros} us"),
             Value::Bytes(bytes) => format!("{bytes}B"),
-            Value::Boolean(_) | Value::Count(_) => value.to_string(),
+            Value::Boolean(_) | Value::Count(_) | Value::Word(_) => value.to_string(),
         }
     }
 }
@@ -253,6 +266,14 @@ impl Settings {
 
     pub fn flush_interval(&self) -> Duration {
         Duration::from_micros(self.micros(Setting::FlushInterval).unsigned_abs())
+    }
+
+    /// One of [`DURABILITIES`].
+    pub fn durability(&self) -> &'static str {
+        match self.get(Setting::Durability) {
+            Value::Word(word) => word,
+            _ => DURABILITIES[0],
+        }
     }
 
     pub fn strict(&self) -> bool {

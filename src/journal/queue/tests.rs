@@ -1,0 +1,111 @@
+//! The queue by itself; with a writer behind it, it is tested in real engines.
+
+use super::*;
+use crate::record::{BatchBuilder, Field, Source, Value};
+
+fn batch(rows: usize) -> Arc<Batch> {
+    let mut builder = BatchBuilder::new(rows);
+    for row in 0..rows {
+        builder.seek(row);
+        builder
+            .push(Field::Command, &Value::Text("x".into()))
+            .unwrap();
+    }
+    Arc::new(builder.finish(Source::Record, rows).0.unwrap())
+}
+
+fn push(queue: &Queue, rows: usize) -> Result<Stamp, String> {
+    queue.push(batch(rows), Durability::Process)
+}
+
+const SOON: Duration = Duration::from_millis(10);
+
+#[test]
+fn seq_and_ids_rise_without_gaps_over_threads() {
+    let queue = Arc::new(Queue::new(1, None));
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || {
+                for _ in 0..500 {
+                    push(&queue, 3).unwrap();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let taken = queue.take().unwrap();
+    let mut next = 1;
+    let mut last_id = 0;
+    let mut last_time = 0;
+    for (stamp, batch) in &taken {
+        assert_eq!(stamp.first_seq, next);
+        assert!(stamp.ids.id(0) > last_id);
+        assert!(stamp.recorded_at_us >= last_time);
+        next += batch.rows() as u64;
+        last_id = stamp.ids.id(batch.rows() - 1);
+        last_time = stamp.recorded_at_us;
+    }
+    assert_eq!(next, 12_001);
+}
+
+#[test]
+fn a_batch_is_due_after_the_interval_and_not_before() {
+    let queue = Queue::new(1, None);
+    let far = Instant::now() + Duration::from_secs(60);
+    push(&queue, 1).unwrap();
+    let hour = Duration::from_secs(3600);
+    assert!(!queue.wait(hour, Instant::now() + SOON).commit);
+    assert!(queue.wait(SOON, far).commit);
+}
+
+#[test]
+fn a_flush_waits_for_the_commit() {
+    let queue = Arc::new(Queue::new(1, None));
+    push(&queue, 2).unwrap();
+    let flusher = {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || queue.flush())
+    };
+    let hour = Duration::from_secs(3600);
+    assert!(queue.wait(hour, Instant::now() + hour).commit);
+    let taken = queue.take().unwrap();
+    queue.committed(taken);
+    assert_eq!(flusher.join().unwrap(), Ok(2));
+    assert_eq!(queue.flush(), Ok(0));
+    assert_eq!(queue.figures().bytes, 0);
+}
+
+#[test]
+fn a_failed_commit_keeps_the_order_and_tells_those_who_wait() {
+    let queue = Arc::new(Queue::new(1, None));
+    push(&queue, 1).unwrap();
+    let flusher = {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || queue.flush())
+    };
+    let hour = Duration::from_secs(3600);
+    assert!(queue.wait(hour, Instant::now() + hour).commit);
+    let taken = queue.take().unwrap();
+    push(&queue, 1).unwrap();
+    queue.failed(taken, "no space");
+    assert!(flusher.join().unwrap().unwrap_err().ends_with("no space"));
+    let seqs: Vec<u64> = queue
+        .take()
+        .unwrap()
+        .iter()
+        .map(|(stamp, _)| stamp.first_seq)
+        .collect();
+    assert_eq!(seqs, [1, 2]);
+}
+
+#[test]
+fn nothing_is_accepted_and_nobody_waits_once_the_writer_is_gone() {
+    let queue = Queue::new(1, None);
+    push(&queue, 1).unwrap();
+    queue.stop("it is over");
+    assert!(queue.flush().unwrap_err().ends_with("it is over"));
+    assert!(push(&queue, 1).unwrap_err().ends_with("it is over"));
+}
