@@ -12,7 +12,7 @@ use crate::store::{self, OpenError, Opened, Place, Purged, Reader, RetentionPoli
 use crate::writer::{self, Command};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{mpsc, Arc, Condvar, Mutex, MutexGuard, RwLock, Weak};
+use std::sync::{mpsc, Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
 use std::thread::JoinHandle;
 
 /// Names the file that the log is kept in, whatever the host's is.
@@ -136,8 +136,11 @@ pub struct Engine {
     shared: Arc<Shared>,
     commands: Mutex<mpsc::Sender<Command>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// The registry's key of the open file, given free when the engine is gone.
-    registered: Mutex<Option<PathBuf>>,
+    /// The registry's keys of this engine, given free when it is gone: the path that was asked for, and those that the log
+    /// was moved to.
+    registered: Mutex<Vec<PathBuf>>,
+    /// Itself, for the registry.
+    this: OnceLock<Weak<Engine>>,
 }
 
 impl Engine {
@@ -151,14 +154,20 @@ impl Engine {
             }),
         };
         match wanted.path().map(absolute) {
-            None => Self::start(&Place::Memory, None).map(Arc::new),
-            Some(path) => registry::get_or_open(&path, || {
-                Self::start(&Place::File(path.clone()), Some(path.clone()))
-            }),
+            None => Self::start(&Place::Memory).map(Self::shared),
+            Some(path) => registry::get_or_open(&path, || Self::start(&Place::File(path.clone()))),
         }
     }
 
-    fn start(wanted: &Place, registered: Option<PathBuf>) -> Result<Self, String> {
+    /// The engine as its hosts share it.
+    fn shared(self) -> Arc<Self> {
+        let engine = Arc::new(self);
+        // Set once, here.
+        let _ = engine.this.set(Arc::downgrade(&engine));
+        engine
+    }
+
+    fn start(wanted: &Place) -> Result<Self, String> {
         let (opened, role) = match store::open(wanted) {
             Ok(opened) => (opened, Role::Owner),
             Err(error) => fall_back(error, wanted)?,
@@ -199,7 +208,8 @@ impl Engine {
             shared,
             commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
-            registered: Mutex::new(registered.filter(|_| role == Role::Owner)),
+            registered: Mutex::default(),
+            this: OnceLock::new(),
         })
     }
 
@@ -292,24 +302,23 @@ impl Engine {
         let path = absolute(path);
         self.flush()?;
         let mut registered = lock(&self.registered);
-        if registered.as_deref() == Some(path.as_path()) {
+        if self.status().place == Place::File(path.clone()) {
             return Err(format!("the log is already in {}", path.display()));
         }
-        registry::claim(&path)?;
+        let known = registered.contains(&path);
+        if !known {
+            registry::claim(&path, self.this.get())?;
+        }
         let (reply, answer) = mpsc::channel();
         self.send(Command::Move(path.clone(), reply));
-        match answer.recv().map_err(|_| stopped()).and_then(|moved| moved) {
-            Ok(moved) => {
-                if let Some(old) = registered.replace(path) {
-                    registry::release(&old);
-                }
-                Ok(moved)
-            }
-            Err(error) => {
-                registry::release(&path);
-                Err(error)
+        let moved = answer.recv().map_err(|_| stopped()).and_then(|moved| moved);
+        if !known {
+            match moved {
+                Ok(_) => registered.push(path),
+                Err(_) => registry::release(&path),
             }
         }
+        moved
     }
 
     fn send(&self, command: Command) {
@@ -351,7 +360,7 @@ impl Drop for Engine {
             let _ = writer.join();
         }
         write(&self.shared.log).reader = None;
-        if let Some(path) = lock(&self.registered).take() {
+        for path in lock(&self.registered).drain(..) {
             registry::release(&path);
         }
     }
@@ -475,9 +484,23 @@ mod registry {
         drop(engines);
         match start() {
             Ok(engine) => {
-                let engine = Arc::new(engine);
-                if lock(&engine.registered).is_some() {
-                    lock(&OPEN.engines).insert(path.to_path_buf(), Arc::downgrade(&engine));
+                let engine = engine.shared();
+                let status = engine.status();
+                if status.role == Role::Owner {
+                    let mut registered = lock(&engine.registered);
+                    registered.push(path.to_path_buf());
+                    registered.extend(
+                        status
+                            .place
+                            .path()
+                            .filter(|open| *open != path)
+                            .map(absolute),
+                    );
+                    let mut engines = lock(&OPEN.engines);
+                    for path in registered.iter() {
+                        engines.insert(path.clone(), Arc::downgrade(&engine));
+                    }
+                    drop(engines);
                     OPEN.released.notify_all();
                 } else {
                     // Its log is elsewhere: the path is as free as before.
@@ -493,7 +516,7 @@ mod registry {
     }
 
     /// Takes a path for an engine that moves there.
-    pub fn claim(path: &Path) -> Result<(), String> {
+    pub fn claim(path: &Path, engine: Option<&Weak<Engine>>) -> Result<(), String> {
         let mut engines = lock(&OPEN.engines);
         if engines.contains_key(path) {
             return Err(format!(
@@ -501,7 +524,7 @@ mod registry {
                 path.display()
             ));
         }
-        engines.insert(path.to_path_buf(), Weak::new());
+        engines.insert(path.to_path_buf(), engine.cloned().unwrap_or_default());
         Ok(())
     }
 

@@ -28,9 +28,9 @@ SELECT
     operations AS total_operations,
     CASE WHEN operations > 0 THEN successes / operations END AS success_rate,
     avg_ms AS avg_duration_ms,
-    quantiles_ns[1] / 1e6 AS p50_duration_ms,
-    quantiles_ns[2] / 1e6 AS p95_duration_ms,
-    quantiles_ns[3] / 1e6 AS p99_duration_ms,
+    round(quantiles_ns[1]) / 1e6 AS p50_duration_ms,
+    round(quantiles_ns[2]) / 1e6 AS p95_duration_ms,
+    round(quantiles_ns[3]) / 1e6 AS p99_duration_ms,
     coalesce(
         (
             SELECT map(

@@ -33,8 +33,8 @@ SELECT
     {by_grouped}
     coalesce(operations, 0) AS operations,
     coalesce(errors, 0) AS errors,
-    quantiles_ns[1] / 1e6 AS p50_ms,
-    quantiles_ns[2] / 1e6 AS p95_ms,
+    round(quantiles_ns[1]) / 1e6 AS p50_ms,
+    round(quantiles_ns[2]) / 1e6 AS p95_ms,
     max_ms
 FROM bucket
 CROSS JOIN grouped

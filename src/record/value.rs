@@ -47,6 +47,7 @@ impl fmt::Display for Value<'_> {
             Self::Null => formatter.write_str("NULL"),
             Self::Boolean(value) => write!(formatter, "{value}"),
             Self::Integer(value) => write!(formatter, "{value}"),
+            Self::Double(value) if value.abs() >= 1e15 => write!(formatter, "{value:e}"),
             Self::Double(value) => write!(formatter, "{value}"),
             Self::Time(value) => write!(formatter, "{}", format_time(*value)),
             Self::Interval(value) => write!(formatter, "an INTERVAL of {} s", *value as f64 / 1e6),

@@ -42,6 +42,8 @@ pub struct Store {
     connection: Connection,
     catalog: String,
     place: Place,
+    /// How many rows the last purge by size left.
+    rows_left_by_size_purge: Option<u64>,
 }
 
 impl Store {

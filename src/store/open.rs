@@ -115,6 +115,7 @@ fn open_once(place: &Place) -> Result<Store, OpenError> {
         connection,
         catalog,
         place: place.clone(),
+        rows_left_by_size_purge: None,
     })
 }
 
@@ -264,6 +265,7 @@ impl Store {
             std::mem::replace(&mut self.catalog, catalog),
             std::mem::replace(&mut self.place, target),
         );
+        self.rows_left_by_size_purge = None;
         // From here on the new file is the log; what is left to do to the old one cannot undo that.
         if old_place != Place::Memory {
             old_connection.transaction(|old| {

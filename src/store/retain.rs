@@ -66,7 +66,12 @@ impl Store {
         let used = self.used_bytes()?;
         let rows = self.count("SELECT count(*) FROM operation_log")?;
         let stored_rows = self.count(STORED_ROWS)?.max(rows);
-        if rows == 0 {
+        // Memory may be given back late: what was measured too high once is not deleted for it again and again.
+        if rows == 0
+            || self
+                .rows_left_by_size_purge
+                .is_some_and(|left| rows <= left)
+        {
             return Ok(0);
         }
         // Space comes back a row group at a time. What is deleted, but shares a group with rows that are kept, is not
@@ -84,6 +89,7 @@ impl Store {
             note_run(connection, now_us, "size", deleted)?;
             Ok(deleted)
         })?;
+        self.rows_left_by_size_purge = Some(rows.saturating_sub(deleted));
         self.checkpoint_after_purge();
         Ok(deleted)
     }
