@@ -92,6 +92,17 @@ impl Shared {
         log.notes.push(note);
     }
 
+    /// What another journal gave back, on top of what there was.
+    pub fn recovered(&self, recovery: Recovery) {
+        describe(&recovery)
+            .into_iter()
+            .for_each(|note| self.note(note));
+        let mut log = write(&self.log);
+        log.recovery.rows += recovery.rows;
+        log.recovery.torn_bytes += recovery.torn_bytes;
+        log.recovery.lost.extend(recovery.lost);
+    }
+
     /// Called by the writer when the log has moved.
     pub fn moved(&self, store: &Store) {
         let mut log = write(&self.log);

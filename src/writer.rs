@@ -1,9 +1,10 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
 use crate::engine::{open_journal, Shared};
+use crate::journal::Queue;
 use crate::record::Pending;
 use crate::settings::{Setting, Value};
-use crate::store::{Purged, SettingChange, Store};
+use crate::store::{self, OpenError, Place, Purged, SettingChange, Store};
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -140,6 +141,26 @@ impl Writer<'_> {
         moved
     }
 
+    /// Commits what a process that is gone has left in the target's journal to the target, before anything is put behind
+    /// it.
+    fn take_in_journal(&self, path: &Path) -> Result<(), String> {
+        let mut target =
+            store::open_at(&Place::File(path.to_path_buf())).map_err(OpenError::into_text)?;
+        let next_seq = target.next_seq()?;
+        let Some((journal, recovery)) = open_journal(target.place(), next_seq)? else {
+            return Ok(());
+        };
+        let waiting = Queue::new(next_seq, Some((journal, recovery.next_seq)));
+        while !waiting.is_empty() {
+            let batches = waiting.take()?;
+            target.commit(&batches, &[])?;
+            waiting.committed(batches);
+        }
+        waiting.stop("it is empty");
+        self.shared.recovered(recovery);
+        Ok(())
+    }
+
     fn move_paused(&mut self, path: &Path) -> Result<u64, String> {
         while !self.shared.queue.is_empty() {
             let errors = self.shared.metrics.figures.commit_errors.get();
@@ -148,6 +169,7 @@ impl Writer<'_> {
                 return Err("what waits cannot be committed; FROM oplog_status() says why".into());
             }
         }
+        self.take_in_journal(path)?;
         let old_place = self.store.place().clone();
         let moved = self.store.move_to(path);
         if *self.store.place() != old_place {

@@ -9,7 +9,7 @@ mod read;
 mod retain;
 mod schema;
 
-pub use open::{open, OpenError, Opened};
+pub use open::{open, open_at, OpenError, Opened};
 pub use read::{Parameter, Reader};
 pub use retain::{Purged, RetentionPolicy};
 

@@ -74,7 +74,7 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
     let mut notes = Vec::new();
     let mut place = place.clone();
     for _ in 0..MOVES_MAX {
-        let store = match open_once(&place) {
+        let store = match open_at(&place) {
             Err(OpenError::Damaged(error)) => {
                 let Place::File(path) = &place else {
                     return Err(OpenError::Damaged(error));
@@ -87,7 +87,7 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
                     path.display(),
                     aside.display()
                 ));
-                open_once(&place)?
+                open_at(&place)?
             }
             other => other?,
         };
@@ -103,7 +103,8 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
     ))
 }
 
-fn open_once(place: &Place) -> Result<Store, OpenError> {
+/// Opens the log at this very place, wherever it says that it went.
+pub fn open_at(place: &Place) -> Result<Store, OpenError> {
     if let Place::File(path) = place {
         check_path(path)?;
     }
