@@ -24,6 +24,7 @@ pub struct Shared {
     pub metrics: Metrics,
     settings: RwLock<Settings>,
     log: RwLock<Log>,
+    spools: Mutex<SpoolFigures>,
 }
 
 /// Where the log is now.
@@ -36,6 +37,15 @@ struct Log {
     notes: Vec<String>,
     /// What the journal gave back when it was opened.
     recovery: Recovery,
+    /// Where a guest keeps its records for the log's owner.
+    spool: Option<PathBuf>,
+}
+
+/// What an owner knows of the spools beside its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoolFigures {
+    pub spools: u64,
+    pub taken_operations: u64,
 }
 
 /// How an engine came to its log.
@@ -110,6 +120,7 @@ impl Shared {
             log.reader = Some(store.reader());
             log.place = store.place().clone();
             log.role = Role::Owner;
+            log.spool = None;
         }
         drop(log);
         match store.settings() {
@@ -119,6 +130,19 @@ impl Shared {
             }
             Err(error) => self.note(format!("the log's settings cannot be read: {error}")),
         }
+    }
+
+    /// Called by the writer with the operations that it has taken in.
+    pub fn note_spools(&self, spools: usize, taken_operations: u64) {
+        let mut figures = lock(&self.spools);
+        figures.spools = spools as u64;
+        figures.taken_operations += taken_operations;
+    }
+
+    /// Counts operations that come from a spool.
+    pub fn count(&self, batch: &Batch) {
+        let max_series = read(&self.settings).max_series();
+        self.metrics.count(batch, max_series);
     }
 
     pub fn policy(&self) -> RetentionPolicy {
@@ -138,6 +162,8 @@ pub struct Status {
     pub notes: Vec<String>,
     pub queue: QueueFigures,
     pub recovery: Recovery,
+    pub spool: Option<PathBuf>,
+    pub spools: SpoolFigures,
 }
 
 pub struct Engine {
@@ -183,11 +209,19 @@ impl Engine {
             Ok(opened) => (opened, Role::Owner),
             Err(error) => fall_back(error, wanted)?,
         };
+        let spool = match (role, wanted) {
+            (Role::Guest, Place::File(path)) => Some(journal::spool_beside(path)),
+            _ => None,
+        };
         let Opened { store, mut notes } = opened;
         let mut settings = Settings::default();
         notes.extend(settings.adopt(&store.settings()?));
         let next_seq = store.next_seq()?;
-        let (journal, recovery) = match open_journal(store.place(), next_seq) {
+        let journal = match &spool {
+            Some(spool) => open_spool(spool, next_seq),
+            None => open_journal(store.place(), next_seq),
+        };
+        let (journal, recovery) = match journal {
             Ok(Some((journal, recovery))) => (Some((journal, recovery.next_seq)), recovery),
             Ok(None) => (None, Recovery::default()),
             Err(note) => {
@@ -196,8 +230,14 @@ impl Engine {
             }
         };
         notes.extend(describe(&recovery));
+        let queue = Queue::new(next_seq, journal);
         let shared = Arc::new(Shared {
-            queue: Queue::new(next_seq, journal),
+            queue: if spool.is_some() {
+                queue.spool()
+            } else {
+                queue
+            },
+            spools: Mutex::default(),
             metrics: Metrics::new()?,
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
@@ -206,6 +246,7 @@ impl Engine {
                 role,
                 notes,
                 recovery,
+                spool,
             }),
         });
         let (sender, receiver) = mpsc::channel();
@@ -243,7 +284,10 @@ impl Engine {
             let settings = read(&self.shared.settings);
             (settings.max_series(), durability(&settings))
         };
-        let stamp = self.shared.queue.push(Arc::clone(&batch), durability)?;
+        let stamp = self
+            .shared
+            .queue
+            .push(Arc::clone(&batch), durability, None)?;
         self.shared.metrics.count(&batch, max_series);
         Ok(stamp)
     }
@@ -346,6 +390,8 @@ impl Engine {
             notes: log.notes.clone(),
             queue: self.shared.queue.figures(),
             recovery: log.recovery.clone(),
+            spool: log.spool.clone(),
+            spools: *lock(&self.shared.spools),
         }
     }
 
@@ -397,6 +443,17 @@ pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Rec
         })
 }
 
+/// The journal in which a guest keeps its records for the log's owner.
+fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
+    Journal::open(path, next_seq, journal::SPOOL_LIMITS)
+        .map(Some)
+        .map_err(|error| {
+            format!(
+                "records cannot be kept for the log's owner; they end with this process ({error})"
+            )
+        })
+}
+
 /// What a recovery has to say beyond its figures.
 fn describe(recovery: &Recovery) -> Vec<String> {
     let mut notes: Vec<String> = recovery
@@ -432,7 +489,7 @@ fn fall_back(error: OpenError, wanted: &Place) -> Result<(Opened, Role), String>
     let (role, note) = match error {
         OpenError::Locked(_) => (
             Role::Guest,
-            format!("{path} belongs to another process; records are kept in memory, CALL oplog_open('file') keeps them"),
+            format!("{path} belongs to another process, which takes over what is recorded here; what this one sees is its own records, in memory"),
         ),
         OpenError::Damaged(text) | OpenError::Unusable(text) => (
             Role::Fallback,

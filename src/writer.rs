@@ -1,7 +1,7 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
 use crate::engine::{open_journal, Shared};
-use crate::journal::Queue;
+use crate::journal::{Durability, Origin, Queue, Spools};
 use crate::record::Pending;
 use crate::settings::{Setting, Value};
 use crate::store::{self, OpenError, Place, Purged, SettingChange, Store};
@@ -9,10 +9,14 @@ use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often retention looks.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often the owner of a log looks for what other processes recorded for it.
+const SPOOL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What callers ask of the writer. A command that answers does so when it is done.
 pub enum Command {
@@ -29,6 +33,9 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         shared,
         unstored: BTreeMap::new(),
         retention_at: Instant::now() + RETENTION_INTERVAL,
+        spools: None,
+        spools_stored: Vec::new(),
+        spools_at: Instant::now(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| writer.serve(commands)));
     // Nobody may wait for a thread that is gone.
@@ -44,13 +51,24 @@ struct Writer<'a> {
     /// Settings to be stored with the next commit.
     unstored: BTreeMap<&'static str, Option<String>>,
     retention_at: Instant,
+    /// What other processes recorded for this log; none before the first look, and after one that failed.
+    spools: Option<Spools>,
+    /// The positions that the log has.
+    spools_stored: Vec<(String, u64)>,
+    spools_at: Instant,
 }
 
 impl Writer<'_> {
     fn serve(&mut self, commands: &Receiver<Command>) {
         loop {
             let interval = self.shared.settings().flush_interval();
-            let wake = self.shared.queue.wait(interval, self.retention_at);
+            let has_spools = self.store.place().path().is_some();
+            let until = if has_spools {
+                self.spools_at.min(self.retention_at)
+            } else {
+                self.retention_at
+            };
+            let wake = self.shared.queue.wait(interval, until);
             while let Ok(command) = commands.try_recv() {
                 self.obey(command);
             }
@@ -60,12 +78,71 @@ impl Writer<'_> {
             if wake.shutdown {
                 return;
             }
+            if has_spools && Instant::now() >= self.spools_at {
+                if let Err(error) = self.take_in_spools() {
+                    self.spools = None;
+                    self.shared
+                        .note(format!("a spool cannot be taken in: {error}"));
+                }
+            }
             if Instant::now() >= self.retention_at {
                 if let Err(error) = self.purge() {
                     self.shared.note(format!("retention failed: {error}"));
                 }
             }
         }
+    }
+
+    /// Takes in what other processes have recorded for this log, a part at a time.
+    fn take_in_spools(&mut self) -> Result<(), String> {
+        self.spools_at = Instant::now() + SPOOL_INTERVAL;
+        let Some(path) = self.store.place().path().map(Path::to_path_buf) else {
+            return Ok(());
+        };
+        if self.spools.is_none() {
+            // What was taken in before a crash is recognised in the log, so it has to be there.
+            self.commit_all()?;
+            self.spools_stored = self.store.spool_positions()?;
+        }
+        let spools = self
+            .spools
+            .get_or_insert_with(|| Spools::beside(&path, self.spools_stored.clone()));
+        let mut found = spools.look(&mut |id| self.store.has(id))?;
+        let mut taken = 0;
+        for (stamp, batch) in std::mem::take(&mut found.batches) {
+            let origin = Origin {
+                ids: stamp.ids,
+                recorded_at_us: stamp.recorded_at_us,
+            };
+            self.shared
+                .queue
+                .push(Arc::clone(&batch), Durability::Process, Some(origin))?;
+            self.shared.count(&batch);
+            taken += batch.rows() as u64;
+        }
+        self.shared.note_spools(found.positions.len(), taken);
+        if taken > 0 {
+            self.commit_all()?;
+            // There may be more.
+            self.spools_at = Instant::now();
+        }
+        if found.positions != self.spools_stored {
+            self.store.put_spool_positions(&found.positions)?;
+            self.spools_stored.clone_from(&found.positions);
+        }
+        found.discard().map_err(|error| error.to_string())
+    }
+
+    /// Commits until nothing waits.
+    fn commit_all(&mut self) -> Result<(), String> {
+        while !self.shared.queue.is_empty() {
+            let errors = self.shared.metrics.figures.commit_errors.get();
+            self.commit();
+            if self.shared.metrics.figures.commit_errors.get() > errors {
+                return Err("what waits cannot be committed; FROM oplog_status() says why".into());
+            }
+        }
+        Ok(())
     }
 
     fn obey(&mut self, command: Command) {
@@ -162,13 +239,7 @@ impl Writer<'_> {
     }
 
     fn move_paused(&mut self, path: &Path) -> Result<u64, String> {
-        while !self.shared.queue.is_empty() {
-            let errors = self.shared.metrics.figures.commit_errors.get();
-            self.commit();
-            if self.shared.metrics.figures.commit_errors.get() > errors {
-                return Err("what waits cannot be committed; FROM oplog_status() says why".into());
-            }
-        }
+        self.commit_all()?;
         self.take_in_journal(path)?;
         let old_place = self.store.place().clone();
         let moved = self.store.move_to(path);
@@ -183,6 +254,7 @@ impl Writer<'_> {
                 }
             };
             self.shared.moved(&self.store);
+            self.spools = None;
             self.shared.queue.resume_at(next_seq, journal);
         }
         moved

@@ -184,6 +184,26 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
             "Memory that they may take; callers wait for the writer when it is reached",
         ),
         (
+            "spool",
+            status
+                .spool
+                .map_or(String::new(), |path| path.display().to_string()),
+            "",
+            "Where a guest keeps its records for the log's owner",
+        ),
+        (
+            "spools",
+            status.spools.spools.to_string(),
+            "spools",
+            "Spools of guests beside this log when the owner last looked",
+        ),
+        (
+            "spooled_operations",
+            status.spools.taken_operations.to_string(),
+            "operations",
+            "Operations of guests that were taken in since LOAD",
+        ),
+        (
             "journal_bytes",
             status.queue.journal_bytes.to_string(),
             "bytes",

@@ -327,6 +327,30 @@ impl Journal {
         self.discard(state, worthwhile)
     }
 
+    /// Lets go of segments whose files somebody else has deleted: the owner of the log, once it has committed what a spool
+    /// holds.
+    pub fn release_deleted(&self) -> Result<(), FileError> {
+        if self.shared.owned().is_err() {
+            return Ok(());
+        }
+        let directory = &self.shared.names.directory;
+        let there = self
+            .shared
+            .layer
+            .list(directory)
+            .map_err(FileError::of("list", directory))?;
+        let mut state = self.shared.state();
+        let active = state.active.then_some(state.next_number - 1);
+        state.segments.retain(|segment| {
+            Some(segment.number) == active
+                || segment
+                    .path
+                    .file_name()
+                    .is_some_and(|name| there.iter().any(|there| there == name))
+        });
+        Ok(())
+    }
+
     /// Deletes released segments, that in use only if it has so many bytes.
     fn discard(
         &self,

@@ -12,14 +12,16 @@ mod queue;
 mod reader;
 mod recover;
 mod segment;
+mod spool;
 mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use queue::{Durability, Queue, QueueFigures, QUEUE_BYTES_MAX};
+pub use queue::{Durability, Origin, Queue, QueueFigures, QUEUE_BYTES_MAX};
 pub use {
     durable::{Journal, Limits, JOURNAL_BYTES_MAX},
     error::OpenError,
     recover::Recovery,
+    spool::{spool_beside, Spools, SPOOL_LIMITS},
 };
 use {error::AppendError, frame::Frame, reader::Reader};

@@ -8,7 +8,7 @@ mod drain;
 mod tests;
 
 use super::{AppendError, Frame, Journal, Reader};
-use crate::record::{Batch, IdGenerator, Pending, Stamp};
+use crate::record::{Batch, IdGenerator, IdRange, Pending, Stamp};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -47,6 +47,13 @@ pub enum Durability {
     Process,
     /// A power loss too.
     Os,
+}
+
+/// What a batch brings along that was recorded elsewhere, or begun earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub ids: IdRange,
+    pub recorded_at_us: i64,
 }
 
 /// Why the writer woke up.
@@ -104,6 +111,8 @@ struct State {
     /// Operations that were journaled since and could not be read back.
     lost: u64,
     journal: Option<Arc<Journal>>,
+    /// The journal is a spool: it is not given back with a commit, but when the log's owner has taken it over.
+    is_spool: bool,
 }
 
 impl State {
@@ -169,12 +178,18 @@ impl Queue {
             .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard)
     }
 
-    /// Accepts a batch: when this returns, it has its place in the log and survives what `durability` says.
-    pub fn push(&self, batch: Arc<Batch>, durability: Durability) -> Result<Stamp, String> {
+    /// Accepts a batch: when this returns, it has its place in the log and survives what `durability` says. A batch that
+    /// comes from elsewhere keeps the ids and the time that it has.
+    pub fn push(
+        &self,
+        batch: Arc<Batch>,
+        durability: Durability,
+        origin: Option<Origin>,
+    ) -> Result<Stamp, String> {
         let journaled =
             durability != Durability::Memory && self.has_journal.load(Ordering::Relaxed);
         let mut frame = journaled.then(|| Frame::new(&batch, BUFFER.take()));
-        let accepted = self.accept(batch, frame.as_mut());
+        let accepted = self.accept(batch, frame.as_mut(), origin);
         if let Some(frame) = frame {
             let buffer = frame.into_buffer();
             if buffer.capacity() <= BUFFER_BYTES_MAX {
@@ -196,6 +211,7 @@ impl Queue {
         &self,
         batch: Arc<Batch>,
         mut frame: Option<&mut Frame>,
+        origin: Option<Origin>,
     ) -> Result<(Stamp, Option<(Arc<Journal>, u64)>), String> {
         let rows = batch.rows();
         let bytes = batch.bytes();
@@ -218,10 +234,14 @@ impl Queue {
             let (state, ids) = &mut *guard;
             // Taken under the lock: default timestamps rise with `seq`.
             let now_us = crate::clock::now_us();
-            let stamp = Stamp {
-                first_seq: state.next_seq,
+            let origin = origin.unwrap_or_else(|| Origin {
                 ids: ids.take(now_us, rows),
                 recorded_at_us: now_us,
+            });
+            let stamp = Stamp {
+                first_seq: state.next_seq,
+                ids: origin.ids,
+                recorded_at_us: origin.recorded_at_us,
             };
             let mut place = None;
             if let (Some(journal), Some(frame)) = (journal, frame.as_deref_mut()) {
@@ -306,6 +326,16 @@ impl Queue {
         self.lock().0.paused = true;
     }
 
+    /// Makes the journal a spool for another process's log.
+    pub fn spool(mut self) -> Self {
+        self.state
+            .get_mut()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .0
+            .is_spool = true;
+        self
+    }
+
     /// Whether everything accepted is committed.
     pub fn is_empty(&self) -> bool {
         !self.lock().0.waits()
@@ -319,6 +349,7 @@ impl Queue {
         state.committed_seq = next_seq;
         self.has_journal.store(journal.is_some(), Ordering::Relaxed);
         state.journal = journal.map(Arc::new);
+        state.is_spool = false;
         drop(guard);
         self.resume();
     }

@@ -78,6 +78,46 @@ impl Store {
             .collect())
     }
 
+    /// How far each spool has been taken in, by its name.
+    pub fn spool_positions(&self) -> Result<Vec<(String, u64)>, String> {
+        use crate::host::Cell;
+        Ok(self
+            .connection
+            .query("SELECT name, next_seq FROM spools ORDER BY name")?
+            .into_iter()
+            .filter_map(|row| match row.as_slice() {
+                [Cell::Text(name), Cell::Integer(next_seq)] => {
+                    Some((name.to_string(), u64::try_from(*next_seq).ok()?))
+                }
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Remembers the positions of the spools that there are, and forgets all others.
+    pub fn put_spool_positions(&mut self, positions: &[(String, u64)]) -> Result<(), String> {
+        self.connection.transaction(|connection| {
+            connection.execute("DELETE FROM spools")?;
+            for (name, next_seq) in positions {
+                let statement =
+                    connection.prepare("INSERT INTO spools VALUES ($name, $next_seq)")?;
+                statement.bind_text("name", name)?;
+                statement.bind_i64("next_seq", *next_seq as i64)?;
+                statement.execute()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether the log has the operation with this id.
+    pub fn has(&self, id: u128) -> Result<bool, String> {
+        let statement = self.connection.prepare(
+            "SELECT count(*) FROM operation_log WHERE id = CAST(CAST($id AS VARCHAR) AS UUID)",
+        )?;
+        statement.bind_text("id", &format!("{id:032x}"))?;
+        Ok(statement.execute()?.count()? > 0)
+    }
+
     /// Bytes that the log takes: used blocks of the file, or memory of its tables.
     pub fn used_bytes(&self) -> Result<u64, String> {
         read::used_bytes(&self.connection, &self.catalog, &self.place)

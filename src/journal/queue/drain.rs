@@ -102,11 +102,16 @@ impl Queue {
         }
         state.last_error.clear();
         let (journal, committed_seq) = (state.journal.clone(), state.committed_seq);
+        let is_spool = state.is_spool;
         drop(guard);
         self.progress.notify_all();
         if let Some(journal) = journal {
             // What cannot be deleted now is tried again with the next commit.
-            let _ = journal.release(committed_seq);
+            let _ = if is_spool {
+                journal.release_deleted()
+            } else {
+                journal.release(committed_seq)
+            };
         }
         let mut spares = lock(&self.spares);
         for (_, batch) in batches {

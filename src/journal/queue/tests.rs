@@ -15,7 +15,7 @@ fn batch(rows: usize) -> Arc<Batch> {
 }
 
 fn push(queue: &Queue, rows: usize) -> Result<Stamp, String> {
-    queue.push(batch(rows), Durability::Process)
+    queue.push(batch(rows), Durability::Process, None)
 }
 
 const SOON: Duration = Duration::from_millis(10);

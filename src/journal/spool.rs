@@ -1,0 +1,220 @@
+//! Spools: journals of processes that may not write the log, because another one has it.
+//!
+//! A guest journals into a spool of its own beside the log and never deletes from it. The log's owner takes the
+//! operations in, those of guests that are gone and those of guests that still write, and deletes the segments that it
+//! has committed. So a segment that has gone has been taken over, and that is all the two need to tell each other.
+//!
+//! The log remembers how far each spool has been taken in. That is stored just after the commit, and a crash in between
+//! shows by the ids, which operations keep: what the log has is passed by.
+
+use super::error::FileError;
+use super::file::{Disk, FileLayer};
+use super::frame::{Scanner, Step};
+use super::owner::OwnerLock;
+use super::segment::Names;
+use super::Limits;
+use crate::record::Pending;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A guest's journal: small segments, since the one in use stays until the guest goes on to the next.
+pub const SPOOL_LIMITS: Limits = Limits {
+    segment_bytes: 4 * 1024 * 1024,
+    total_bytes: 256 * 1024 * 1024,
+};
+
+/// What is taken in at a time, so that the owner's own records need not wait long.
+const TAKE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A path for a new spool beside a log: what its journal is named after.
+pub fn spool_beside(log: &Path) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    PathBuf::from(format!(
+        "{}.spool-{}-{}-{}",
+        log.display(),
+        crate::clock::now_us() / 1000,
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ))
+}
+
+/// The spools beside a log, as its owner sees them.
+pub struct Spools {
+    log: PathBuf,
+    /// By the spool's path.
+    seen: BTreeMap<PathBuf, Progress>,
+}
+
+/// How far a spool has been taken in.
+#[derive(Default)]
+struct Progress {
+    /// Everything below has been taken in, or was in the log already.
+    next_seq: u64,
+    /// A frame was found that the log does not have: so it has none of those behind it.
+    beyond_log: bool,
+}
+
+/// What a look at the spools gave.
+#[derive(Default)]
+pub struct Found {
+    pub batches: Vec<Pending>,
+    /// To be deleted once the batches are committed.
+    finished: Vec<PathBuf>,
+    /// Locks of spools whose guests are gone, held until then.
+    _locks: Vec<OwnerLock>,
+    /// How far each spool that is there has been taken in with this: its name, and the `seq` behind.
+    pub positions: Vec<(String, u64)>,
+}
+
+impl Found {
+    /// Deletes what is in the log now.
+    pub fn discard(self) -> Result<(), FileError> {
+        for path in &self.finished {
+            match Disk.remove(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::of("delete", path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Spools {
+    /// `positions` are what [`Found::positions`] gave last.
+    pub fn beside(log: &Path, positions: Vec<(String, u64)>) -> Self {
+        let directory = Names::beside(log).directory;
+        let seen = positions
+            .into_iter()
+            .map(|(name, next_seq)| {
+                let progress = Progress {
+                    next_seq,
+                    beyond_log: false,
+                };
+                (directory.join(name), progress)
+            })
+            .collect();
+        Self {
+            log: log.to_path_buf(),
+            seen,
+        }
+    }
+
+    /// The next operations of all spools. `is_in_log` tells whether the log has the operation with this id.
+    ///
+    /// What it gives must be committed and its positions stored before the next call. Where that fails, and after a
+    /// start, begin anew with the stored positions and with nothing waiting to be committed.
+    pub fn look(
+        &mut self,
+        is_in_log: &mut dyn FnMut(u128) -> Result<bool, String>,
+    ) -> Result<Found, String> {
+        let mut found = Found::default();
+        let mut bytes = 0;
+        let spools = self.list().map_err(|error| error.to_string())?;
+        self.seen.retain(|spool, _| spools.contains_key(spool));
+        for (spool, segments) in spools {
+            if bytes >= TAKE_BYTES_MAX {
+                break;
+            }
+            let progress = self.seen.entry(spool.clone()).or_default();
+            let names = Names::beside(&spool);
+            // A guest that lives holds its lock, and goes on writing to its last segment.
+            let lock = OwnerLock::take(&names.lock())
+                .map_err(|error| FileError::of("lock", names.lock())(error).to_string())?;
+            let live_segment = segments.last().copied().filter(|_| lock.is_none());
+            for number in segments {
+                let path = names.segment(number);
+                let read =
+                    read_segment(&path, progress, is_in_log, &mut found.batches, &mut bytes)?;
+                if read == Read::Whole && live_segment != Some(number) {
+                    found.finished.push(path);
+                }
+                if read == Read::Part {
+                    break;
+                }
+            }
+            found._locks.extend(lock);
+        }
+        found.positions = self
+            .seen
+            .iter()
+            .filter_map(|(spool, progress)| {
+                Some((spool.file_name()?.to_str()?.to_owned(), progress.next_seq))
+            })
+            .collect();
+        Ok(found)
+    }
+
+    /// The spools that have segments, and the numbers of these.
+    fn list(&self) -> Result<BTreeMap<PathBuf, BTreeSet<u64>>, FileError> {
+        let names = Names::beside(&self.log);
+        let mut spools: BTreeMap<PathBuf, BTreeSet<u64>> = BTreeMap::new();
+        let Some(log_name) = self.log.file_name().and_then(|name| name.to_str()) else {
+            return Ok(spools);
+        };
+        let prefix = format!("{log_name}.spool-");
+        let entries = Disk
+            .list(&names.directory)
+            .map_err(FileError::of("list", &names.directory))?;
+        for entry in entries {
+            let Some((spool, _)) = entry
+                .to_str()
+                .filter(|name| name.starts_with(&prefix))
+                .and_then(|name| name.split_once(".journal."))
+            else {
+                continue;
+            };
+            let spool = names.directory.join(spool);
+            if let Some(number) = Names::beside(&spool).number(&entry) {
+                spools.entry(spool).or_default().insert(number);
+            }
+        }
+        Ok(spools)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Read {
+    /// Everything that is in the segment now.
+    Whole,
+    /// Enough for one time.
+    Part,
+}
+
+fn read_segment(
+    path: &Path,
+    progress: &mut Progress,
+    is_in_log: &mut dyn FnMut(u128) -> Result<bool, String>,
+    batches: &mut Vec<Pending>,
+    bytes: &mut usize,
+) -> Result<Read, String> {
+    let file = match Disk.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::Whole),
+        Err(error) => return Err(FileError::of("open", path)(error).to_string()),
+    };
+    let failed = |error| FileError::of("read", path)(error).to_string();
+    let limit = file.bytes().map_err(failed)?;
+    let mut scanner = Scanner::new(file, limit);
+    while *bytes < TAKE_BYTES_MAX {
+        match scanner.step(progress.next_seq).map_err(failed)? {
+            Step::End => return Ok(Read::Whole),
+            Step::Below(_) | Step::Damaged => {}
+            Step::Batch((stamp, batch)) => {
+                progress.next_seq = stamp.first_seq + batch.rows() as u64;
+                if !progress.beyond_log {
+                    if is_in_log(stamp.ids.id(0))? {
+                        continue;
+                    }
+                    progress.beyond_log = true;
+                }
+                *bytes += batch.bytes();
+                batches.push((stamp, batch));
+            }
+        }
+    }
+    Ok(Read::Part)
+}
