@@ -50,6 +50,23 @@ def trivial(struct: str) -> str:
     return f"CASE WHEN hash({struct}) > 0 THEN uuidv7() END"
 
 
+def create_source(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
+    """The table source.operations, to record from. In memory: generating the values would cost more than all that is measured."""
+    connection.execute("ATTACH IF NOT EXISTS ':memory:' AS source")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE source.operations AS SELECT {operations.columns()} FROM range({rows}) AS numbers(i)"
+    )
+
+
 def count_operations(connection: duckdb.DuckDBPyConnection) -> int:
     ((count,),) = connection.execute("SELECT count(*) FROM operation_log").fetchall()
     return count
+
+
+def status(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    ((value,),) = connection.execute("SELECT value::BIGINT FROM oplog_status() WHERE name = ?", [name]).fetchall()
+    return value
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str):
+    return lambda: connection.execute(sql).fetchall()

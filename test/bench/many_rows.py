@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import operations
-from databases import count_operations, insert_into_own_log, open_host, open_logging, trivial, write_log
+from databases import count_operations, create_source, open_host, open_logging, query, trivial, write_log
 from measure import Case, time_in_turns
 from tables import print_table
 
@@ -24,17 +24,7 @@ def run(folder: Path, quick: bool) -> None:
         for connection in (host, logging):
             # Nanoseconds of one thread; what several do at once is told by the machine, not by oplog.
             connection.execute("SET threads = 1")
-        rows = 200_000 if quick else 1_000_000
         measure_call(host, logging, rounds=5 if quick else 25)
-        measure_until_committed(host, rows, rounds=1 if quick else 3)
-
-
-def create_source(connection, rows: int) -> None:
-    # In memory and in a table: generating the values would cost more than all that is measured.
-    connection.execute("ATTACH IF NOT EXISTS ':memory:' AS source")
-    connection.execute(
-        f"CREATE OR REPLACE TABLE source.operations AS SELECT {operations.columns()} FROM range({rows}) AS numbers(i)"
-    )
 
 
 def measure_call(host, logging, rounds: int) -> None:
@@ -68,41 +58,3 @@ def measure_call(host, logging, rounds: int) -> None:
         ["ns/row", "net of the struct", "× oplog, net"],
         lines,
     )
-
-
-def measure_until_committed(host, rows: int, rounds: int) -> None:
-    create_source(host, rows)
-    record = "oplog_record({…}), then oplog_flush()"
-    record_rows = query(host, f"SELECT count(oplog_record({STRUCT})) FROM source.operations")
-    flush = query(host, "CALL oplog_flush()")
-    # DuckDB's Python client has no appender. An INSERT … SELECT with one thread comes closest: it appends the same
-    # chunks, made by a scan in memory, to the same table in the same way, and commits.
-    insert = insert_into_own_log(f"SELECT uuidv7(), now(), {operations.NAMES} FROM source.operations")
-    truncate = query(host, "TRUNCATE own_log")
-
-    def insert_with_all_threads() -> None:
-        host.execute("RESET threads")
-        host.execute(insert).fetchall()
-
-    def settle() -> None:
-        host.execute("SET threads = 1")
-        truncate()
-
-    cases = [
-        Case(record, lambda: (record_rows(), flush())),
-        Case("oplog_record({…}) alone", record_rows, flush),
-        Case("INSERT … SELECT, one thread: the bare append", query(host, insert), truncate),
-        Case("INSERT … SELECT, all threads", insert_with_all_threads, settle),
-    ]
-    before = count_operations(host)
-    seconds = time_in_turns(cases, rounds)
-    assert count_operations(host) - before == 2 * rows * (rounds + 1)
-    print_table(
-        f"{rows:,} operations a statement: until they are committed",
-        ["ns/row", "× oplog"],
-        [(name, taken / rows * 1e9, taken / seconds[record]) for name, taken in seconds.items()],
-    )
-
-
-def query(connection, sql: str):
-    return lambda: connection.execute(sql).fetchall()

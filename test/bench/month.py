@@ -9,7 +9,7 @@ from pathlib import Path
 
 import harness
 import operations
-from databases import count_operations, open_host
+from databases import count_operations, open_host, query
 from measure import Case, time_in_turns
 from tables import print_table
 
@@ -146,7 +146,3 @@ def bytes_of_an_id(folder: Path, count: int) -> float:
 
 def size(path: Path | str) -> int:
     return Path(path).stat().st_size
-
-
-def query(connection, sql: str):
-    return lambda: connection.execute(sql).fetchall()

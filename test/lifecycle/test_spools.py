@@ -132,12 +132,14 @@ def test_owners_that_are_killed_while_they_take_in_take_nothing_in_twice(connect
     owner = start_python(OWNER, env={"OPLOG_PATH": str(path)})
     owner.wait_for("ready")
     guest = start_guest(path, 40, 400, 0.01)
+    # From its first line on it is a guest, and stays one.
+    first = guest.process.stdout.readline().strip()
     for delay_s in (0.2, 0.5, 1.0, 1.5, 0.1):
         time.sleep(delay_s)
         owner.kill()
         owner = start_python(OWNER, env={"OPLOG_PATH": str(path)})
         owner.wait_for("ready")
-    ids = acknowledged(guest)
+    ids = [first, *acknowledged(guest)]
     guest.go_on()
     assert guest.finish() == 0
     owner.go_on()
