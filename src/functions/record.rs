@@ -210,16 +210,7 @@ fn check_type(field: Field, logical: &LogicalType) -> Result<(), String> {
         }
         TypeId::Varchar | TypeId::Enum | TypeId::Uuid => Value::Text("".into()),
         TypeId::Boolean => Value::Boolean(true),
-        TypeId::TinyInt
-        | TypeId::SmallInt
-        | TypeId::Integer
-        | TypeId::BigInt
-        | TypeId::UTinyInt
-        | TypeId::USmallInt
-        | TypeId::UInteger
-        | TypeId::UBigInt
-        | TypeId::HugeInt
-        | TypeId::UHugeInt => Value::Integer(0),
+        id if id.is_integer() => Value::Integer(0),
         TypeId::Float | TypeId::Double | TypeId::Decimal => Value::Double(0.0),
         TypeId::Timestamp
         | TypeId::TimestampS

@@ -63,7 +63,8 @@ impl Host<'_> {
 /// # Safety
 /// The result is live and its first column is a VARCHAR.
 unsafe fn first_text(result: &ffi::duckdb_result) -> Option<String> {
-    use super::vector::{Cell, Chunk, Shape};
+    use super::shape::Shape;
+    use super::vector::{Cell, Chunk};
     let shapes = [Shape::Plain(super::TypeId::Varchar)];
     // SAFETY: the caller's promise; the chunk is ours and destroyed after its last use.
     unsafe {

@@ -1,6 +1,8 @@
 //! Any value of DuckDB as JSON text (RFC 8259), as `to_json` would give it, without the JSON extension.
 
-use super::vector::{Cell, Column, Shape};
+use super::shape::Shape;
+use super::vector::{Cell, Column};
+use super::TypeId;
 use std::fmt::Write;
 
 /// Deeper nesting than this is written as null, so that no value can exhaust the stack.
@@ -112,24 +114,9 @@ fn write_scalar(column: &Column<'_>, row: usize, out: &mut String) {
 }
 
 fn is_number(shape: &Shape) -> bool {
-    use super::TypeId as Id;
     match shape {
         Shape::Decimal { .. } => true,
-        Shape::Plain(id) => matches!(
-            id,
-            Id::TinyInt
-                | Id::SmallInt
-                | Id::Integer
-                | Id::BigInt
-                | Id::UTinyInt
-                | Id::USmallInt
-                | Id::UInteger
-                | Id::UBigInt
-                | Id::HugeInt
-                | Id::UHugeInt
-                | Id::Float
-                | Id::Double
-        ),
+        Shape::Plain(id) => id.is_integer() || matches!(id, TypeId::Float | TypeId::Double),
         _ => false,
     }
 }

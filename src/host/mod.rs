@@ -13,25 +13,30 @@ mod entry;
 mod instance;
 mod json;
 mod option;
+mod rows;
 mod scalar;
 mod scan;
+mod shape;
 mod table;
 mod types;
 mod value;
 mod vector;
+mod write;
 
 use libduckdb_sys::v1 as ffi;
 
 pub use context::Context;
 pub use entry::{load, ExtensionAccess, ExtensionInfo, Host};
-pub use instance::{Appender, Connection, Instance, Rows, Statement};
+pub use instance::{Appender, Connection, Instance, Statement};
 pub use json::write_json;
 pub use option::OptionDeclaration;
+pub use rows::Rows;
 pub use scalar::{Overload, Scalar, ScalarBind};
 pub use table::{Table, TableBind, TableOutput};
 pub use types::{LogicalType, TypeId};
 pub use value::Value;
-pub use vector::{Cell, Chunk, Column, ColumnMut, OwnedChunk, VECTOR_SIZE};
+pub use vector::{Cell, Chunk, Column, VECTOR_SIZE};
+pub use write::{ColumnMut, OwnedChunk};
 
 /// Text that DuckDB hands over as a C string. Interior NUL bytes cannot reach us that way; NULL gives "".
 ///

@@ -1,7 +1,7 @@
 //! Scalar functions: bind once, then one call a chunk.
 
 use super::contain::{contain, drop_boxed, into_raw};
-use super::vector::Shape;
+use super::shape::Shape;
 use super::{c_text, ffi, Chunk, ColumnMut, Context, Host, LogicalType, TypeId};
 use std::ffi::c_void;
 use std::sync::Arc;

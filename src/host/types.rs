@@ -78,6 +78,24 @@ type_ids! {
     SqlNull = DUCKDB_TYPE_DUCKDB_TYPE_SQLNULL, "NULL";
 }
 
+impl TypeId {
+    pub fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Self::TinyInt
+                | Self::SmallInt
+                | Self::Integer
+                | Self::BigInt
+                | Self::UTinyInt
+                | Self::USmallInt
+                | Self::UInteger
+                | Self::UBigInt
+                | Self::HugeInt
+                | Self::UHugeInt
+        )
+    }
+}
+
 /// An owned logical type.
 pub struct LogicalType {
     raw: ffi::duckdb_logical_type,
