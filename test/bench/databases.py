@@ -51,7 +51,7 @@ def trivial(struct: str) -> str:
 
 
 def create_source(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
-    """The table source.operations, to record from. In memory: generating the values would cost more than all that is measured."""
+    """source.operations, to record from: a table in memory, as generating the values would cost more than what is measured."""
     connection.execute("ATTACH IF NOT EXISTS ':memory:' AS source")
     connection.execute(
         f"CREATE OR REPLACE TABLE source.operations AS SELECT {operations.columns()} FROM range({rows}) AS numbers(i)"

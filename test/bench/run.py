@@ -26,7 +26,7 @@ PARTS = ["one_row", "many_rows", "durability", "ingest", "recovery", "month"]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures oplog against what one would do without it.")
-    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: about ten seconds")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: about half a minute")
     parser.add_argument("--engine", help="a version in extension-ci-tools/engines.txt, or all; this interpreter's by default")
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts")
     options = parser.parse_args()
