@@ -72,11 +72,14 @@ impl Writer<'_> {
             while let Ok(command) = commands.try_recv() {
                 self.obey(command);
             }
-            if wake.commit || wake.shutdown || !self.unstored.is_empty() {
-                self.commit();
-            }
             if wake.shutdown {
+                // What cannot be committed now stays in the journal, if there is one.
+                self.commit();
+                let _ = self.commit_all();
                 return;
+            }
+            if wake.commit || !self.unstored.is_empty() {
+                self.commit();
             }
             if has_spools && Instant::now() >= self.spools_at {
                 if let Err(error) = self.take_in_spools() {
@@ -133,9 +136,10 @@ impl Writer<'_> {
         found.discard().map_err(|error| error.to_string())
     }
 
-    /// Commits until nothing waits.
+    /// Commits everything that has been accepted by now, whatever comes meanwhile.
     fn commit_all(&mut self) -> Result<(), String> {
-        while !self.shared.queue.is_empty() {
+        let target = self.shared.queue.next_seq();
+        while self.shared.queue.committed_seq() < target {
             let errors = self.shared.metrics.figures.commit_errors.get();
             self.commit();
             if self.shared.metrics.figures.commit_errors.get() > errors {

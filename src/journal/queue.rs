@@ -336,7 +336,17 @@ impl Queue {
         self
     }
 
-    /// Whether everything accepted is committed.
+    /// The `seq` of the next record.
+    pub fn next_seq(&self) -> u64 {
+        self.lock().0.next_seq
+    }
+
+    /// Everything below is committed.
+    pub fn committed_seq(&self) -> u64 {
+        self.lock().0.committed_seq
+    }
+
+    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         !self.lock().0.waits()
     }

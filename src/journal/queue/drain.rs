@@ -100,6 +100,10 @@ impl Queue {
             state.bytes -= batch.bytes();
             state.committed_seq = stamp.first_seq + batch.rows() as u64;
         }
+        if !state.waits() {
+            // What is not there was damaged on disk: nobody may wait for it.
+            state.committed_seq = state.next_seq;
+        }
         state.last_error.clear();
         let (journal, committed_seq) = (state.journal.clone(), state.committed_seq);
         let is_spool = state.is_spool;

@@ -109,3 +109,33 @@ fn nothing_is_accepted_and_nobody_waits_once_the_writer_is_gone() {
     assert!(queue.flush().unwrap_err().ends_with("it is over"));
     assert!(push(&queue, 1).unwrap_err().ends_with("it is over"));
 }
+
+#[test]
+fn what_a_journal_has_lost_at_its_end_is_not_waited_for() {
+    let directory = std::env::temp_dir().join(format!("oplog-queue-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let log = directory.join("app.oplog");
+    let open = || {
+        let (journal, recovery) = Journal::open(&log, 1, crate::journal::Limits::default()).unwrap();
+        (Queue::new(1, Some((journal, recovery.next_seq))), recovery)
+    };
+    let (queue, _) = open();
+    for _ in 0..3 {
+        push(&queue, 2).unwrap();
+    }
+    queue.stop("killed");
+    drop(queue);
+    // The last byte of the last frame's body.
+    let segment = log.with_file_name("app.oplog.journal.000001");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let (queue, recovery) = open();
+    assert_eq!(recovery.rows, 4);
+    queue.committed(queue.take().unwrap());
+    assert_eq!(queue.committed_seq(), queue.next_seq());
+    assert!(queue.is_empty());
+    drop(queue);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
