@@ -34,9 +34,9 @@ def run(folder: Path, quick: bool) -> None:
             host.execute("SET oplog_flush_interval = '1 day'")
             hosts[durability] = host
         file = stack.enter_context(closing(PlainFile(folder / "durability.plain")))
-        measure_statements(hosts, file, rounds=10 if quick else 100)
-        measure_calls(hosts, rounds=10 if quick else 100)
-        measure_rows(hosts, file, rounds=5 if quick else 31)
+        measure_statements(hosts, file, rounds=10 if quick else 60)
+        measure_calls(hosts, rounds=10 if quick else 60)
+        measure_rows(hosts, file, rounds=5 if quick else 21)
 
 
 def measure_statements(hosts, file: PlainFile, rounds: int) -> None:

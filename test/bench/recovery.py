@@ -49,7 +49,7 @@ class Opening:
 
 def run(folder: Path, quick: bool) -> None:
     # The writer commits all the while and has a part of them by the end; the journal has the others.
-    rows, rounds = (150_000, 1) if quick else (1_150_000, 3)
+    rows, rounds = (150_000, 1) if quick else (1_150_000, 2)
     killed, flushed = folder / "killed", folder / "flushed"
     journal_bytes = leave(killed, rows, "")
     leave(flushed, rows, "flush")
