@@ -7,6 +7,7 @@ that came apart, or a chunk of which only a part is in the log, can be told from
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import duckdb
@@ -64,6 +65,15 @@ def segments_of(host: Path) -> list[Path]:
     """The journal's files, the oldest first."""
     files = host.parent.glob(f"{host.name}.oplog.journal.*")
     return sorted(file for file in files if file.suffix[1:].isdigit())
+
+
+def hold_back(session: duckdb.DuckDBPyConnection) -> None:
+    """From here on the log commits only when asked: what is recorded stays in the journal."""
+    session.execute("SET oplog_flush_interval = '1 hour'")
+    # To store a setting is a commit, and so is the writer's first look for spools: a purge is answered behind them.
+    for _ in range(2):
+        session.execute("CALL oplog_purge()").fetchall()
+        time.sleep(0.1)
 
 
 def ids_in_log(session: duckdb.DuckDBPyConnection, from_seq: int = 1) -> list[str]:

@@ -62,7 +62,7 @@ SETUP = """
     import os, sys, time
     import duckdb
     from harness import connect
-    from harness.ledger import Ledger, assert_gapless, ids_in_log, recording, status
+    from harness.ledger import Ledger, assert_gapless, hold_back, ids_in_log, recording, status
     HOST, LOG = sys.argv[1:]
     os.environ["OPLOG_PATH"] = LOG
     acknowledged = []
@@ -214,7 +214,7 @@ def test_a_commit_that_finds_the_disk_full_is_made_up_for(disk):
     disk.run(
         """
         session = connect(HOST)
-        session.execute("SET oplog_flush_interval = '1 hour'")
+        hold_back(session)
         for _ in range(3):
             record(session, 2048)
         fill()
@@ -265,7 +265,7 @@ def test_a_close_while_the_disk_is_full_leaves_the_rest_to_the_journal(disk):
     disk.run(
         """
         session = connect(HOST)
-        session.execute("SET oplog_flush_interval = '1 hour'")
+        hold_back(session)
         for _ in range(3):
             record(session, 2048)
         fill()
@@ -301,7 +301,7 @@ def test_load_after_a_kill_on_a_full_disk_succeeds(disk):
         pid = os.fork()
         if pid == 0:
             session = connect(HOST)
-            session.execute("SET oplog_flush_interval = '1 hour'")
+            hold_back(session)
             for _ in range(3):
                 record(session, 500)
             os.kill(os.getpid(), 9)

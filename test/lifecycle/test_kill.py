@@ -159,8 +159,9 @@ def killed_after(code: str, *arguments) -> None:
 LEAVES_A_JOURNAL = """
 import sys
 from harness import connect, record
+from harness.ledger import hold_back
 session = connect(sys.argv[1])
-session.execute("SET oplog_flush_interval = '1 hour'")
+hold_back(session)
 for step in range(5):
     record(session, f"{sys.argv[2]} {step}")
 """
