@@ -205,29 +205,31 @@ impl Engine {
     }
 
     fn start(wanted: &Place) -> Result<Self, String> {
-        let (opened, role) = match store::open(wanted) {
-            Ok(opened) => (opened, Role::Owner),
-            Err(error) => fall_back(error, wanted)?,
-        };
-        let spool = match (role, wanted) {
-            (Role::Guest, Place::File(path)) => Some(journal::spool_beside(path)),
-            _ => None,
+        let (opened, role, journaled) = match open_with_journal(wanted) {
+            Ok((opened, journaled)) => (opened, Role::Owner, journaled),
+            Err(error) => {
+                let (opened, role) = fall_back(error, wanted)?;
+                (opened, role, None)
+            }
         };
         let Opened { store, mut notes } = opened;
         let mut settings = Settings::default();
         notes.extend(settings.adopt(&store.settings()?));
         let next_seq = store.next_seq()?;
-        let journal = match &spool {
-            Some(spool) => open_spool(spool, next_seq),
-            None => open_journal(store.place(), next_seq),
+        let spool = match (role, wanted) {
+            (Role::Guest, Place::File(path)) => Some(journal::spool_beside(path)),
+            _ => None,
         };
-        let (journal, recovery) = match journal {
-            Ok(Some((journal, recovery))) => (Some((journal, recovery.next_seq)), recovery),
-            Ok(None) => (None, Recovery::default()),
-            Err(note) => {
+        let journaled = match &spool {
+            None => journaled,
+            Some(spool) => open_spool(spool, next_seq).unwrap_or_else(|note| {
                 notes.push(note);
-                (None, Recovery::default())
-            }
+                None
+            }),
+        };
+        let (journal, recovery) = match journaled {
+            Some((journal, recovery)) => (Some((journal, recovery.next_seq)), recovery),
+            None => (None, Recovery::default()),
         };
         notes.extend(describe(&recovery));
         let queue = Queue::new(next_seq, journal);
@@ -431,16 +433,23 @@ fn durability(settings: &Settings) -> Durability {
     }
 }
 
-/// The journal beside a log in a file, with what the store has not committed of it. The error says what goes on without.
+/// A log and its journal. A journal that cannot be read makes the log unusable too: its records are acknowledged, and
+/// would be taken for committed ones if new records got their numbers.
+fn open_with_journal(wanted: &Place) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
+    let opened = store::open(wanted)?;
+    let next_seq = opened.store.next_seq().map_err(OpenError::Unusable)?;
+    let journaled = open_journal(opened.store.place(), next_seq).map_err(OpenError::Unusable)?;
+    Ok((opened, journaled))
+}
+
+/// The journal beside a log in a file, with what the store has not committed of it.
 pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
     let Some(path) = place.path() else {
         return Ok(None);
     };
     Journal::open(path, next_seq, Limits::default())
         .map(Some)
-        .map_err(|error: journal::OpenError| {
-            format!("the journal cannot be used; what is recorded survives a kill only once it is committed ({error})")
-        })
+        .map_err(|error: journal::OpenError| format!("its journal cannot be used: {error}"))
 }
 
 /// The journal in which a guest keeps its records for the log's owner.

@@ -252,8 +252,10 @@ impl Writer<'_> {
             let next_seq = self.store.next_seq()?;
             let journal = match open_journal(self.store.place(), next_seq) {
                 Ok(journal) => journal.map(|(journal, _)| journal),
-                Err(note) => {
-                    self.shared.note(note);
+                Err(error) => {
+                    self.shared.note(format!(
+                        "what is recorded survives a kill only once it is committed ({error})"
+                    ));
                     None
                 }
             };

@@ -116,7 +116,8 @@ fn what_a_journal_has_lost_at_its_end_is_not_waited_for() {
     std::fs::create_dir_all(&directory).unwrap();
     let log = directory.join("app.oplog");
     let open = || {
-        let (journal, recovery) = Journal::open(&log, 1, crate::journal::Limits::default()).unwrap();
+        let (journal, recovery) =
+            Journal::open(&log, 1, crate::journal::Limits::default()).unwrap();
         (Queue::new(1, Some((journal, recovery.next_seq))), recovery)
     };
     let (queue, _) = open();
