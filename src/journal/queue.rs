@@ -111,6 +111,8 @@ struct State {
     /// Operations that were journaled since and could not be read back.
     lost: u64,
     journal: Option<Arc<Journal>>,
+    /// The `seq` behind the last record that went into the journal.
+    journaled_seq: u64,
     /// The journal is a spool: it is not given back with a commit, but when the log's owner has taken it over.
     is_spool: bool,
 }
@@ -245,10 +247,15 @@ impl Queue {
             };
             let mut place = None;
             if let (Some(journal), Some(frame)) = (journal, frame.as_deref_mut()) {
-                // Operations that were not journaled, for their durability, leave no gap that would look like a loss.
-                journal.skip_to(stamp.first_seq);
+                if state.journaled_seq != stamp.first_seq {
+                    // Operations that were not journaled, for their durability, leave no gap that would look like a loss.
+                    journal.skip_to(stamp.first_seq);
+                }
                 match journal.append(frame, &stamp) {
-                    Ok(position) => place = Some((journal, position)),
+                    Ok(position) => {
+                        state.journaled_seq = position;
+                        place = Some((journal, position));
+                    }
                     Err(AppendError::Full { .. }) => {
                         guard = waiting.wait(
                             self,
