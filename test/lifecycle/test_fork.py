@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from harness import connect, run_python
@@ -76,8 +77,13 @@ def assert_complete(host, acknowledged: list[str]) -> None:
         assert_gapless(session)
 
 
+# Without oplog too, DuckDB 2.0.0 crashes or hangs in a child that ends its session, or uses it while the parent's threads
+# are busy: what oplog does there cannot be seen.
+fails_by_itself = pytest.mark.skipif(duckdb.__version__.startswith("2."), reason="this engine's sessions do not survive it")
+
+
 @pytest.mark.parametrize("committed", [False, True], ids=["pending", "committed"])
-@pytest.mark.parametrize("end", ["os._exit", "sys.exit"])
+@pytest.mark.parametrize("end", ["os._exit", pytest.param("sys.exit", marks=fails_by_itself)])
 def test_a_child_is_refused_and_touches_no_file(host, end, committed):
     acknowledged = run(
         host,
@@ -130,6 +136,7 @@ def test_every_call_of_a_child_is_refused(host):
     assert_complete(host, acknowledged)
 
 
+@fails_by_itself
 def test_a_child_of_a_parent_that_is_recording_does_not_hang(host):
     # At the fork other threads are inside oplog, with its locks.
     acknowledged = run(
