@@ -73,7 +73,7 @@ def hold_back(session: duckdb.DuckDBPyConnection) -> None:
     # To store a setting is a commit, and so is the writer's first look for spools: a purge is answered behind them.
     for _ in range(2):
         session.execute("CALL oplog_purge()").fetchall()
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def ids_in_log(session: duckdb.DuckDBPyConnection, from_seq: int = 1) -> list[str]:
