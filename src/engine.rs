@@ -4,12 +4,16 @@
 //! Its life: the functions that `LOAD` registers share one engine; when DuckDB destroys them with the host instance,
 //! the last one drops it, and everything accepted is committed and the file closed before that returns.
 
+mod spans;
+
 use crate::journal::{self, Durability, Journal, Limits, Queue, QueueFigures, Recovery};
 use crate::metrics::Metrics;
 use crate::record::{Batch, Stamp};
 use crate::settings::{Setting, Settings, Value};
+use crate::spans::{SpanFigures, Spans};
 use crate::store::{self, OpenError, Opened, Place, Purged, Reader, RetentionPolicy, Store};
 use crate::writer::{self, Command};
+use spans::open_spans;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{mpsc, Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, Weak};
@@ -21,6 +25,7 @@ pub const PATH_VARIABLE: &str = "OPLOG_PATH";
 /// What the engine, the functions and the writer thread share.
 pub struct Shared {
     pub queue: Queue,
+    pub spans: Spans,
     pub metrics: Metrics,
     settings: RwLock<Settings>,
     log: RwLock<Log>,
@@ -161,6 +166,7 @@ pub struct Status {
     pub role: Role,
     pub notes: Vec<String>,
     pub queue: QueueFigures,
+    pub spans: SpanFigures,
     pub recovery: Recovery,
     pub spool: Option<PathBuf>,
     pub spools: SpoolFigures,
@@ -232,6 +238,17 @@ impl Engine {
             None => (None, Recovery::default()),
         };
         notes.extend(describe(&recovery));
+        let journal_open = journal.as_ref().map(|(journal, _)| journal);
+        let spans = match open_spans(&store, journal_open, next_seq) {
+            Ok((file, found)) => {
+                notes.extend(found.note);
+                Spans::new(file, found.interrupted)
+            }
+            Err(note) => {
+                notes.push(note);
+                Spans::default()
+            }
+        };
         let queue = Queue::new(next_seq, journal);
         let shared = Arc::new(Shared {
             queue: if spool.is_some() {
@@ -239,6 +256,7 @@ impl Engine {
             } else {
                 queue
             },
+            spans,
             spools: Mutex::default(),
             metrics: Metrics::new()?,
             settings: RwLock::new(settings),
@@ -257,14 +275,16 @@ impl Engine {
             .name("oplog-writer".into())
             .spawn(move || writer::run(store, &for_writer, &receiver))
             .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
-        Ok(Self {
+        let engine = Self {
             process: std::process::id(),
             shared,
             commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
             registered: Mutex::default(),
             this: OnceLock::new(),
-        })
+        };
+        engine.interrupt_spans(false);
+        Ok(engine)
     }
 
     /// Refuses in a forked child, and is asked before anything else: there, locks may be held for good by threads that
@@ -369,6 +389,8 @@ impl Engine {
         let (reply, answer) = mpsc::channel();
         self.send(Command::Move(path.clone(), reply));
         let moved = answer.recv().map_err(|_| stopped()).and_then(|moved| moved);
+        // A process that is gone may have left some there.
+        self.interrupt_spans(false);
         if !known {
             match moved {
                 Ok(_) => registered.push(path),
@@ -391,6 +413,7 @@ impl Engine {
             role: log.role,
             notes: log.notes.clone(),
             queue: self.shared.queue.figures(),
+            spans: self.shared.spans.figures(),
             recovery: log.recovery.clone(),
             spool: log.spool.clone(),
             spools: *lock(&self.shared.spools),
@@ -402,6 +425,8 @@ impl Engine {
         let figures = &self.shared.metrics.figures;
         figures.pending_operations.set(queue.operations as i64);
         figures.pending_bytes.set(queue.bytes as i64);
+        let spans = self.shared.spans.figures();
+        figures.active_spans.set(spans.running as i64);
         &self.shared.metrics
     }
 }
@@ -412,6 +437,10 @@ impl Drop for Engine {
             // To close the parent's files here would checkpoint them, or delete their write-ahead log, under its feet.
             std::mem::forget(Arc::clone(&self.shared));
             return;
+        }
+        self.interrupt_spans(true);
+        if let Err(error) = self.shared.spans.close() {
+            self.shared.note(error);
         }
         self.shared.queue.shut_down();
         if let Some(writer) = lock(&self.writer).take() {

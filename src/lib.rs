@@ -13,10 +13,14 @@ mod journal;
 mod metrics;
 mod record;
 mod settings;
+mod spans;
 mod store;
 mod writer;
 
-use functions::{figures, metrics as exposition, readings, record as recording, version, Session};
+use functions::{
+    active, figures, finish, metrics as exposition, readings, record as recording, start, version,
+    Session,
+};
 use host::{ExtensionAccess, ExtensionInfo, Host};
 
 fn register(host: &Host<'_>) -> Result<(), String> {
@@ -26,6 +30,9 @@ fn register(host: &Host<'_>) -> Result<(), String> {
     }
     host.register_scalar(version::Version)?;
     host.register_scalar(recording::Record::new(&session))?;
+    host.register_scalar(start::Start::new(&session))?;
+    host.register_scalar(finish::Finish::new(&session))?;
+    host.register_table(figures::FigureFunction::new(&session, &active::ACTIVE))?;
     host.register_scalar(exposition::PrometheusText::new(&session))?;
     for reading in readings::ALL {
         host.register_table(readings::ReadingFunction::new(&session, reading))?;

@@ -115,7 +115,7 @@ impl Writer<'_> {
         for (stamp, batch) in std::mem::take(&mut found.batches) {
             let origin = Origin {
                 ids: stamp.ids,
-                recorded_at_us: stamp.recorded_at_us,
+                recorded_at_us: Some(stamp.recorded_at_us),
             };
             self.shared
                 .queue
@@ -261,6 +261,8 @@ impl Writer<'_> {
             };
             self.shared.moved(&self.store);
             self.spools = None;
+            self.shared
+                .move_spans(&self.store, journal.as_ref(), next_seq);
             self.shared.queue.resume_at(next_seq, journal);
         }
         moved

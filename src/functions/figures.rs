@@ -12,11 +12,16 @@ pub enum Value {
     Null,
     Text(String),
     Integer(i64),
+    Count(u64),
+    Double(f64),
     Boolean(bool),
+    Uuid(u128),
+    /// Microseconds since 1970.
+    Time(i64),
 }
 
 impl Value {
-    fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         if text.is_empty() {
             Self::Null
@@ -26,7 +31,7 @@ impl Value {
     }
 }
 
-type Answer = Result<Vec<Vec<Value>>, String>;
+pub type Answer = Result<Vec<Vec<Value>>, String>;
 
 /// A function whose rows the engine makes.
 #[cfg_attr(
@@ -41,7 +46,7 @@ pub struct Figure {
     pub positional: &'static [(&'static str, &'static str)],
     /// Name, type and meaning of each.
     pub columns: &'static [(&'static str, TypeId, &'static str)],
-    answer: fn(&Engine, &[String]) -> Answer,
+    pub answer: fn(&Engine, &[String]) -> Answer,
 }
 
 pub const ALL: &[Figure] = &[
@@ -246,6 +251,36 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
             "Operations that were recorded and cannot be read, because the journal was damaged",
         ),
         (
+            "active_spans",
+            status.spans.running.to_string(),
+            "spans",
+            "Spans that are running: FROM oplog_active()",
+        ),
+        (
+            "active_spans_max",
+            crate::spans::SPANS_MAX.to_string(),
+            "spans",
+            "How many may; more cannot be started until some are finished",
+        ),
+        (
+            "active_span_bytes",
+            status.spans.bytes.to_string(),
+            "bytes",
+            "Memory that they take",
+        ),
+        (
+            "active_span_bytes_max",
+            crate::spans::SPANS_BYTES_MAX.to_string(),
+            "bytes",
+            "Memory that they may take",
+        ),
+        (
+            "interrupted_operations",
+            figures.interrupted.get().to_string(),
+            "operations",
+            "Spans of processes that are gone, recorded as interrupted since LOAD",
+        ),
+        (
             "full_waits",
             status.queue.full_waits.to_string(),
             "calls",
@@ -378,6 +413,10 @@ impl Table for FigureFunction {
                     Value::Null => column.set_null(count),
                     Value::Text(text) => column.set_text(count, text),
                     Value::Integer(number) => column.set_i64(count, *number),
+                    Value::Count(number) => column.set_u64(count, *number),
+                    Value::Double(number) => column.set_f64(count, *number),
+                    Value::Uuid(id) => column.set_uuid(count, *id),
+                    Value::Time(micros) => column.set_i64(count, *micros),
                     Value::Boolean(value) => column.set_bool(count, *value),
                 }
             }

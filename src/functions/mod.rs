@@ -1,17 +1,23 @@
 //! The SQL surface: what each function is called, takes and gives, declared once. Registration, the reference in docs/ and
 //! the surface test come from these declarations.
 
+pub mod active;
 pub mod figures;
+pub mod finish;
 pub mod metrics;
+mod operation;
 mod parameters;
 pub mod readings;
 pub mod record;
 #[cfg(test)]
 mod reference;
+pub mod start;
 pub mod version;
 
 use crate::engine::Engine;
-use crate::host::{Context, Host, OptionDeclaration, TypeId, Value as HostValue};
+use crate::host::{
+    ColumnMut, Context, Host, OptionDeclaration, ScalarBind, TypeId, Value as HostValue,
+};
 use crate::settings::{Setting, Type, Value};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -61,6 +67,23 @@ impl Session {
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// An argument that can never be right: an error where we are strict, and else the caller's to count.
+    fn refuse(&self, name: &str, problem: &str, arguments: &ScalarBind<'_>) -> Result<(), String> {
+        self.apply_settings(arguments.context())?;
+        if self.engine.strict() {
+            return Err(format!("{name}: {problem}"));
+        }
+        Ok(())
+    }
+
+    /// Answers NULL for a chunk whose arguments were refused, and counts it.
+    fn reject_all(&self, rows: usize, output: &mut ColumnMut<'_>) {
+        self.engine.count_rejected(rows as u64);
+        for row in 0..rows {
+            output.set_null(row);
+        }
     }
 
     /// Applies what was SET since the last call. A value that makes no sense leaves the last good one in force and is

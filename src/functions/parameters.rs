@@ -1,7 +1,7 @@
 //! The named parameters of the reading functions: types, validation, and the SQL that each stands for.
 
 use crate::host::{TableBind, TypeId};
-use crate::record::{Field, STATUSES};
+use crate::record::{parse_id, Field, LOGGED_STATUSES};
 use crate::settings::parse_interval_us;
 use crate::store::Parameter as Bound;
 
@@ -314,8 +314,7 @@ impl Arguments {
 
 /// The text of a UUID: 32 hexadecimal digits, dashes wherever.
 pub fn id(name: &str, text: String) -> Result<String, String> {
-    let digits = text.bytes().filter(|byte| *byte != b'-');
-    if digits.clone().count() == 32 && digits.into_iter().all(|byte| byte.is_ascii_hexdigit()) {
+    if parse_id(&text).is_some() {
         return Ok(text);
     }
     Err(format!(
@@ -325,10 +324,10 @@ pub fn id(name: &str, text: String) -> Result<String, String> {
 
 /// Text that has few valid values is checked, so that a slip is no empty answer.
 fn checked(name: &str, text: String) -> Result<String, String> {
-    if name == Field::Status.name() && !STATUSES.contains(&text.as_str()) {
+    if name == Field::Status.name() && !LOGGED_STATUSES.contains(&text.as_str()) {
         return Err(format!(
             "status is '{text}': a status is {}",
-            STATUSES.join(", ")
+            LOGGED_STATUSES.join(", ")
         ));
     }
     Ok(text)

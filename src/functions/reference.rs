@@ -4,7 +4,7 @@
 use super::figures::{self, Figure};
 use super::parameters::{Parameter, Role};
 use super::readings::{self, Column, Columns, Reading};
-use super::{metrics, record, version, Documentation};
+use super::{active, finish, metrics, record, start, version, Documentation};
 use crate::record::{Field, Kind};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;
@@ -22,6 +22,10 @@ fn rendered() -> String {
     out.push_str("## Recording\n\n");
     scalar(&mut out, "oplog_record", &record::DOCUMENTATION);
     fields(&mut out);
+    out.push_str("## Spans\n\n");
+    scalar(&mut out, "oplog_start", &start::DOCUMENTATION);
+    scalar(&mut out, "oplog_finish", &finish::DOCUMENTATION);
+    figure(&mut out, &active::ACTIVE);
     out.push_str("## Reading\n\n");
     for function in readings::ALL {
         reading(&mut out, function);

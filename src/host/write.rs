@@ -56,6 +56,12 @@ impl ColumnMut<'_> {
         unsafe { self.put(row, value) };
     }
 
+    /// Writes to a column of DOUBLE.
+    pub fn set_f64(&mut self, row: usize, value: f64) {
+        // SAFETY: stored as a 64-bit float.
+        unsafe { self.put(row, value) };
+    }
+
     /// Writes to a column of BOOLEAN.
     pub fn set_bool(&mut self, row: usize, value: bool) {
         // SAFETY: stored as a byte of 0 or 1.

@@ -450,7 +450,7 @@ impl Drop for Journal {
 }
 
 /// Writes all of it: in one call, unless the system takes less.
-fn write_whole(file: &dyn LogFile, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(file: &dyn LogFile, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.append(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -12,16 +12,18 @@ mod queue;
 mod reader;
 mod recover;
 mod segment;
+mod spans;
 mod spool;
 mod sync;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 pub use queue::{Durability, Origin, Queue, QueueFigures, QUEUE_BYTES_MAX};
 pub use {
     durable::{Journal, Limits, JOURNAL_BYTES_MAX},
     error::OpenError,
     recover::Recovery,
+    spans::{ended, read_started, started, Found, SpanFile, Started},
     spool::{spool_beside, Spools, SPOOL_LIMITS},
 };
 use {error::AppendError, frame::Frame, reader::Reader};

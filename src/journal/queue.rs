@@ -6,6 +6,10 @@
 mod drain;
 #[cfg(test)]
 mod tests;
+mod waiting;
+
+pub use waiting::Unsynced;
+use waiting::Waiting;
 
 use super::{AppendError, Frame, Journal, Reader};
 use crate::record::{Batch, IdGenerator, IdRange, Pending, Stamp};
@@ -31,9 +35,6 @@ const SPARE_ROWS_MIN: usize = 256;
 /// A thread keeps the buffer that it encodes into, unless it has become larger than usual chunks need.
 const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How long a caller waits for room before the record is refused: longer than any commit that succeeds.
-const FULL_WAIT: Duration = Duration::from_secs(10);
-
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -53,7 +54,8 @@ pub enum Durability {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub ids: IdRange,
-    pub recorded_at_us: i64,
+    /// None for the time of its acceptance.
+    pub recorded_at_us: Option<i64>,
 }
 
 /// Why the writer woke up.
@@ -188,6 +190,24 @@ impl Queue {
         durability: Durability,
         origin: Option<Origin>,
     ) -> Result<Stamp, String> {
+        let (stamp, unsynced) = self.push_unsynced(batch, durability, origin)?;
+        unsynced.wait()?;
+        Ok(stamp)
+    }
+
+    /// Ids for operations that are accepted later, in the order in which they are given out.
+    pub fn take_ids(&self, now_us: i64, rows: usize) -> IdRange {
+        self.lock().1.take(now_us, rows)
+    }
+
+    /// The same as [`Queue::push`], but under `os` the batch survives a power loss only once what is returned has been
+    /// waited for.
+    pub fn push_unsynced(
+        &self,
+        batch: Arc<Batch>,
+        durability: Durability,
+        origin: Option<Origin>,
+    ) -> Result<(Stamp, Unsynced), String> {
         let journaled =
             durability != Durability::Memory && self.has_journal.load(Ordering::Relaxed);
         let mut frame = journaled.then(|| Frame::new(&batch, BUFFER.take()));
@@ -198,13 +218,9 @@ impl Queue {
                 BUFFER.set(buffer);
             }
         }
-        let (stamp, journal) = accepted?;
-        if let (Durability::Os, Some((journal, position))) = (durability, journal) {
-            journal
-                .sync_to(position)
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(stamp)
+        let (stamp, place) = accepted?;
+        let place = place.filter(|_| durability == Durability::Os);
+        Ok((stamp, Unsynced(place)))
     }
 
     /// What needs the lock: gives the batch its place, journals it and lets it wait.
@@ -236,14 +252,12 @@ impl Queue {
             let (state, ids) = &mut *guard;
             // Taken under the lock: default timestamps rise with `seq`.
             let now_us = crate::clock::now_us();
-            let origin = origin.unwrap_or_else(|| Origin {
-                ids: ids.take(now_us, rows),
-                recorded_at_us: now_us,
-            });
             let stamp = Stamp {
                 first_seq: state.next_seq,
-                ids: origin.ids,
-                recorded_at_us: origin.recorded_at_us,
+                ids: origin.map_or_else(|| ids.take(now_us, rows), |origin| origin.ids),
+                recorded_at_us: origin
+                    .and_then(|origin| origin.recorded_at_us)
+                    .unwrap_or(now_us),
             };
             let mut place = None;
             if let (Some(journal), Some(frame)) = (journal, frame.as_deref_mut()) {
@@ -409,37 +423,5 @@ impl Queue {
             figures.syncs = journal.syncs;
         }
         figures
-    }
-}
-
-/// A caller's wait for room, which ends at some time.
-#[derive(Default)]
-struct Waiting {
-    deadline: Option<Instant>,
-}
-
-impl Waiting {
-    fn wait<'a>(
-        &mut self,
-        queue: &'a Queue,
-        mut guard: Guard<'a>,
-        reason: &str,
-    ) -> Result<Guard<'a>, String> {
-        let deadline = *self.deadline.get_or_insert_with(|| {
-            guard.0.full_waits += 1;
-            Instant::now() + FULL_WAIT
-        });
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let error = &guard.0.last_error;
-            return Err(if error.is_empty() {
-                reason.to_owned()
-            } else {
-                format!("{reason}; its last error: {error}")
-            });
-        }
-        guard.0.nudged = true;
-        queue.work.notify_one();
-        Ok(queue.wait_for_progress(guard, left))
     }
 }

@@ -107,6 +107,15 @@ impl Names {
         self.with(&format!(".{number:06}"))
     }
 
+    /// The file of the spans that run.
+    pub fn spans(&self) -> PathBuf {
+        self.with(".spans")
+    }
+
+    pub fn spans_set_aside(&self, now_s: u64) -> PathBuf {
+        self.with(&format!(".spans.damaged-{now_s}"))
+    }
+
     /// Where a damaged segment is set aside; `attempt` makes the name one that is free.
     pub fn set_aside(&self, number: u64, now_s: u64, attempt: u64) -> PathBuf {
         self.with(&format!(".{number:06}.damaged-{now_s}-{attempt}"))

@@ -10,6 +10,9 @@ pub struct Figures {
     pub purged: IntCounter,
     /// Operations counted under the label value `other`.
     pub folded: IntCounter,
+    /// Spans that nobody finished, recorded as interrupted.
+    pub interrupted: IntCounter,
+    pub active_spans: IntGauge,
     pub pending_operations: IntGauge,
     pub pending_bytes: IntGauge,
 }
@@ -52,6 +55,11 @@ impl Figures {
                 "oplog_folded_operations_total",
                 "Operations counted under the label value other, beyond oplog_max_series.",
             )?,
+            interrupted: counter(
+                "oplog_interrupted_operations_total",
+                "Spans that nobody finished, recorded as interrupted.",
+            )?,
+            active_spans: gauge("oplog_active_spans", "Spans that are running.")?,
             pending_operations: gauge(
                 "oplog_pending_operations",
                 "Operations accepted but not yet committed to the log.",

@@ -1,7 +1,7 @@
 //! The metrics of operations, counted a batch at a time: rows are grouped first, so that the lock and the label look-up
 //! are paid once a group.
 
-use crate::record::{Batch, Field, STATUSES};
+use crate::record::{Batch, Field, LOGGED_STATUSES};
 use prometheus::{
     Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
 };
@@ -16,7 +16,7 @@ const DURATION_BUCKETS: [f64; 15] = [
 /// The label value that stands for all that found no room.
 const OTHER: &str = "other";
 
-type ByStatus = [Option<IntCounter>; STATUSES.len()];
+type ByStatus = [Option<IntCounter>; LOGGED_STATUSES.len()];
 
 /// The children of one command's label.
 #[derive(Clone)]
@@ -109,7 +109,7 @@ impl OperationMetrics {
     pub fn count(&self, batch: &Batch, max_series: usize) -> u64 {
         let mut folded = 0;
         for group in group(batch) {
-            let status = STATUSES
+            let status = LOGGED_STATUSES
                 .iter()
                 .position(|status| *status == group.status)
                 .unwrap_or(0);
@@ -165,7 +165,7 @@ impl OperationMetrics {
         let counter = by_status[status].get_or_insert_with(|| {
             known.command_series += 1;
             self.operations
-                .with_label_values(&[command, STATUSES[status]])
+                .with_label_values(&[command, LOGGED_STATUSES[status]])
         });
         (series.clone(), counter.clone(), folded)
     }
@@ -200,8 +200,11 @@ impl OperationMetrics {
             .or_default()[status]
             .get_or_insert_with(|| {
                 known.project_series += 1;
-                self.project_operations
-                    .with_label_values(&[project, command, STATUSES[status]])
+                self.project_operations.with_label_values(&[
+                    project,
+                    command,
+                    LOGGED_STATUSES[status],
+                ])
             })
             .clone();
         (counter, folded)

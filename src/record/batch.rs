@@ -1,7 +1,9 @@
 //! Operations that travel together: the rows of one chunk, stored by column.
 
+mod one_row;
+
 use super::value::{self, Problem, Value};
-use super::{Field, IdRange, Kind, TraceParent};
+use super::{Field, IdRange, Kind, Moment, TraceParent};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -11,12 +13,14 @@ pub(super) const COLUMNS: usize = Field::ALL.len() - 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     Record,
+    Span,
 }
 
 impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Self::Record => "record",
+            Self::Span => "span",
         }
     }
 }
@@ -272,6 +276,7 @@ impl ColumnWriter<'_> {
 /// Collects the rows of one chunk. Values are pushed field by field within a row, or column by column; a row's fields
 /// that nobody pushes are missing.
 pub struct BatchBuilder {
+    moment: Moment,
     columns: [Option<BatchColumn>; COLUMNS],
     /// Columns of an old batch, whose memory the new ones take over.
     spare: [Option<BatchColumn>; COLUMNS],
@@ -290,12 +295,18 @@ impl BatchBuilder {
     /// A builder for up to `capacity` rows, positioned at row 0. It can use the memory of a batch that is no longer needed.
     pub fn reusing(capacity: usize, spare: Option<Batch>) -> Self {
         Self {
+            moment: Moment::Whole,
             columns: [const { None }; COLUMNS],
             spare: spare.map_or([const { None }; COLUMNS], |batch| batch.columns),
             capacity,
             row: 0,
             dropped: Vec::new(),
         }
+    }
+
+    /// The same for operations that are told of at another moment than when they have ended.
+    pub fn at(self, moment: Moment) -> Self {
+        Self { moment, ..self }
     }
 
     /// Goes to a row, whose values are pushed next. Rows only rise within one field.
@@ -323,6 +334,9 @@ impl BatchBuilder {
 
     /// A writer for a column that nothing has been pushed to.
     pub fn column_writer(&mut self, field: Field) -> Option<ColumnWriter<'_>> {
+        if self.moment.refuses(field).is_some() {
+            return None;
+        }
         self.row = 0;
         let column = self.column(field);
         (column.rows == 0).then_some(ColumnWriter { column, field })
@@ -332,6 +346,9 @@ impl BatchBuilder {
     pub fn push(&mut self, field: Field, value: &Value<'_>) -> Result<(), Problem> {
         if *value == Value::Null {
             return Ok(());
+        }
+        if let Some(remedy) = self.moment.refuses(field) {
+            return Err(Problem::of(field, value, remedy));
         }
         match field.kind() {
             Kind::Text => {
@@ -415,7 +432,8 @@ impl BatchBuilder {
         }
         let command = self.columns[Field::Command as usize].take();
         for (row, kept) in kept.iter_mut().enumerate() {
-            if *kept && !command.as_ref().is_some_and(|column| column.is_valid(row)) {
+            let needed = *kept && self.moment.needs_command();
+            if needed && !command.as_ref().is_some_and(|column| column.is_valid(row)) {
                 *kept = false;
                 let missing = "command is missing: name what ran, such as 'import'";
                 self.dropped.push((row, Some(Problem(missing.into()))));

@@ -11,7 +11,7 @@
 //! | 20 | 8 | connection id |
 //! | 28 | 6 | milliseconds of the ids |
 //! | 34 | 10 | counter of the first id (74 bits) |
-//! | 44 | 1 | source: 1 is `record` |
+//! | 44 | 1 | source: 1 is `record`, 2 `span` |
 //! | 45 | 1 | columns |
 //! | 46 | 2 | zero |
 //!
@@ -70,12 +70,14 @@ impl fmt::Display for Corrupt {
 fn source_number(source: Source) -> u8 {
     match source {
         Source::Record => 1,
+        Source::Span => 2,
     }
 }
 
 fn source_of(number: u8) -> Option<Source> {
     match number {
         1 => Some(Source::Record),
+        2 => Some(Source::Span),
         _ => None,
     }
 }

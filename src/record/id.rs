@@ -20,6 +20,34 @@ impl IdRange {
         let low = counter & ((1 << 62) - 1);
         u128::from(self.millis) << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
     }
+
+    /// The range that begins with an id that [`IdRange::id`] gave.
+    pub fn starting_at(id: u128) -> Self {
+        Self {
+            millis: (id >> 80) as u64,
+            counter: (id >> 64 & 0xFFF) << 62 | id & ((1 << 62) - 1),
+        }
+    }
+}
+
+/// The id that a text writes: 32 hexadecimal digits, dashes wherever.
+pub fn parse_id(text: &str) -> Option<u128> {
+    let mut digits = [0; 32];
+    let mut count = 0;
+    for byte in text.bytes().filter(|byte| *byte != b'-') {
+        *digits.get_mut(count)? = byte;
+        count += 1;
+    }
+    let hexadecimal = count == digits.len() && digits.iter().all(u8::is_ascii_hexdigit);
+    let digits = std::str::from_utf8(&digits).ok().filter(|_| hexadecimal)?;
+    u128::from_str_radix(digits, 16).ok()
+}
+
+/// The id as SQL writes it.
+pub fn format_id(id: u128) -> String {
+    let hex = format!("{id:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]);
+    parts.join("-")
 }
 
 /// Hands out id ranges; the engine keeps it under the lock that also hands out `seq`.
@@ -63,6 +91,29 @@ mod tests {
         assert_eq!(id >> 80, 1_700_000_000_123);
         assert_eq!(id >> 76 & 0xF, 7);
         assert_eq!(id >> 62 & 0b11, 0b10);
+    }
+
+    #[test]
+    fn an_id_is_read_with_and_without_dashes() {
+        let id = 0x019a_5f6e_0000_7000_8000_0000_0000_00ff;
+        for text in [
+            "019a5f6e-0000-7000-8000-0000000000ff",
+            "019A5F6E0000700080000000000000FF",
+        ] {
+            assert_eq!(parse_id(text), Some(id));
+        }
+        assert_eq!(format_id(id), "019a5f6e-0000-7000-8000-0000000000ff");
+        for text in ["", "019a5f6e", "+19a5f6e0000700080000000000000ff", "é"] {
+            assert_eq!(parse_id(text), None, "{text}");
+        }
+        assert_eq!(parse_id(&"0".repeat(33)), None);
+    }
+
+    #[test]
+    fn a_range_is_found_by_its_first_id() {
+        let range = IdGenerator::new().take(1_700_000_000_123_456, 9);
+        assert_eq!(IdRange::starting_at(range.id(0)), range);
+        assert_eq!(IdRange::starting_at(range.id(7)).id(1), range.id(8));
     }
 
     #[test]

@@ -8,15 +8,17 @@ pub mod codec;
 mod field;
 mod id;
 mod json;
+mod moment;
 mod trace;
 mod value;
 
 pub use batch::{Batch, BatchBuilder, ColumnWriter, Pending, Source, Stamp};
 pub use field::{Field, Kind};
-pub use id::{IdGenerator, IdRange};
+pub use id::{format_id, parse_id, IdGenerator, IdRange};
 pub use json::push_json;
+pub use moment::Moment;
 pub use trace::TraceParent;
-pub use value::{accepts, Problem, Value, STATUSES};
+pub use value::{accepts, Problem, Value, INTERRUPTED, LOGGED_STATUSES};
 
 /// Text longer than this is cut, and marked as cut.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;

@@ -4,8 +4,14 @@ use super::{Field, Kind, TEXT_BYTES_MAX};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What `status` may be, as OpenTelemetry and job schedulers would say it. `success` is the default.
+/// What a caller may give as `status`, as OpenTelemetry and job schedulers would say it. `success` is the default.
 pub const STATUSES: [&str; 4] = ["success", "error", "timeout", "cancelled"];
+
+/// The status of a span that nobody finished. Only oplog writes it.
+pub const INTERRUPTED: &str = "interrupted";
+
+/// What may stand in the log.
+pub const LOGGED_STATUSES: [&str; 5] = ["success", "error", "timeout", "cancelled", INTERRUPTED];
 
 /// A value as the caller gave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +34,7 @@ pub enum Value<'a> {
 pub struct Problem(pub String);
 
 impl Problem {
-    fn of(field: Field, value: &Value<'_>, remedy: &str) -> Self {
+    pub(super) fn of(field: Field, value: &Value<'_>, remedy: &str) -> Self {
         Self(format!("{} is {value}: {remedy}", field.name()))
     }
 }
@@ -104,11 +110,12 @@ pub(super) fn status(value: &Value<'_>) -> Result<&'static str, Problem> {
         .into_iter()
         .find(|status| text == status)
         .ok_or_else(|| {
-            Problem::of(
-                Field::Status,
-                value,
-                "a status is success, error, timeout or cancelled; details go into error_code",
-            )
+            let remedy = if text == INTERRUPTED {
+                "only oplog writes it, for spans that nobody finished; give success, error, timeout or cancelled"
+            } else {
+                "a status is success, error, timeout or cancelled; details go into error_code"
+            };
+            Problem::of(Field::Status, value, remedy)
         })
 }
 
@@ -287,6 +294,11 @@ mod tests {
         assert_eq!(
             status(&said("failed")).unwrap_err().0,
             "status is 'failed': a status is success, error, timeout or cancelled; details go into error_code"
+        );
+        assert_eq!(
+            status(&said(INTERRUPTED)).unwrap_err().0,
+            "status is 'interrupted': only oplog writes it, for spans that nobody finished; give success, error, \
+             timeout or cancelled"
         );
     }
 

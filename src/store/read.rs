@@ -1,7 +1,9 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
-use super::Place;
+use super::{Place, Store};
 use crate::host::{Cell, Connection, Instance, Rows, Statement};
+use crate::record::parse_id;
+use std::collections::HashSet;
 
 /// A parameter of a reading query, named `$name` in the SQL.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +46,25 @@ impl Reader {
             }
         }
         statement.execute()
+    }
+}
+
+impl Store {
+    /// Which of these operations are in the log.
+    pub fn recorded(&self, ids: &[u128]) -> Result<HashSet<u128>, String> {
+        let mut recorded = HashSet::new();
+        for ids in ids.chunks(1000) {
+            let listed: Vec<String> = ids.iter().map(|id| format!("'{id:032x}'")).collect();
+            let rows = self.connection.query(&format!(
+                "SELECT id FROM operation_log WHERE id IN ({})",
+                listed.join(", ")
+            ))?;
+            recorded.extend(rows.iter().filter_map(|row| match row.as_slice() {
+                [Cell::Text(id)] => parse_id(id),
+                _ => None,
+            }));
+        }
+        Ok(recorded)
     }
 }
 

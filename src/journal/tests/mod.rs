@@ -6,7 +6,7 @@ mod crashes;
 mod disk;
 mod faults;
 mod groups;
-mod simulated;
+pub mod simulated;
 
 use super::durable::{Journal, Limits};
 use super::error::AppendError;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::record::{BatchBuilder, Value, STATUSES};
+use crate::record::value::STATUSES;
+use crate::record::{BatchBuilder, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -211,6 +212,7 @@ fn the_numbers_of_fields_and_sources_are_part_of_the_format() {
         [0, 1, 4, 5, 6, 7, 12, 13, 14, 15, 16, 17, 18, 19, 20]
     );
     assert_eq!(source_number(Source::Record), 1);
+    assert_eq!(source_number(Source::Span), 2);
     for number in 0..=u8::MAX {
         if let Some(source) = source_of(number) {
             assert_eq!(source_number(source), number);

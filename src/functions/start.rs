@@ -1,0 +1,115 @@
+//! `oplog_start`: spans begin, one or a column of them.
+
+use super::operation::{Operations, Plan, Reader, Row};
+use super::{Documentation, Session};
+use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::record::Moment;
+
+/// What the reference says of it.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub const DOCUMENTATION: Documentation = Documentation {
+    signatures: &[
+        "oplog_start(operation STRUCT) -> UUID",
+        "oplog_start(operation JSON) -> UUID",
+    ],
+    summary: "Starts a span, an operation that oplog times, and returns its id for `oplog_finish`. It takes the fields of an \
+              operation but `status`, `duration_ms` and `timestamp`. A span gets a `span_id`, and a `trace_id` if it has no \
+              parent; `parent_span_id` may be the id of a span that is running, which then gives its own ids. A span that \
+              nobody finishes, because its process ends or dies, is recorded with the status `interrupted`, at the time of \
+              its start. A NULL operation gives NULL and starts nothing.",
+    example: "SELECT oplog_start({command: 'import', table_name: 'orders'});",
+};
+
+pub struct Start {
+    session: Session,
+}
+
+impl Start {
+    pub fn new(session: &Session) -> Self {
+        Self {
+            session: session.clone(),
+        }
+    }
+}
+
+/// The state of one executing thread.
+pub struct Call {
+    connection_id: u64,
+}
+
+impl Scalar for Start {
+    /// None if the argument can't be read, and we are not strict.
+    type Bound = Option<Plan>;
+    type Local = Call;
+
+    const NAME: &'static str = "oplog_start";
+    const OVERLOADS: &'static [Overload] = &[Overload {
+        parameters: &[TypeId::Any],
+        returns: TypeId::Uuid,
+    }];
+
+    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Option<Plan>, String> {
+        let [operation] = arguments.types() else {
+            return Ok(None);
+        };
+        match Plan::of(operation, Moment::Start) {
+            Ok(plan) => Ok(Some(plan)),
+            Err(problem) => {
+                self.session.refuse(Self::NAME, &problem, arguments)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn start(&self, _: &Option<Plan>, context: &Context) -> Result<Call, String> {
+        self.session.apply_settings(context)?;
+        Ok(Call {
+            connection_id: context.connection_id(),
+        })
+    }
+
+    fn call(
+        &self,
+        plan: &Option<Plan>,
+        call: &mut Call,
+        arguments: &Chunk<'_>,
+        output: &mut ColumnMut<'_>,
+    ) -> Result<(), String> {
+        let Some(plan) = plan else {
+            self.session.reject_all(arguments.rows(), output);
+            return Ok(());
+        };
+        let engine = self.session.engine();
+        let strict = engine.strict();
+        let mut reader = Reader::new(Self::NAME, Moment::Start, arguments.rows(), None, strict);
+        reader.read(plan, &arguments.column(0))?;
+        let Operations {
+            batch,
+            rows,
+            rejected,
+        } = reader.finish()?;
+        engine.count_rejected(rejected);
+        let mut ids = Vec::new();
+        if let Some(mut batch) = batch {
+            batch.connection_id = call.connection_id;
+            match engine.start_spans(&batch) {
+                Ok(started) => ids = started,
+                Err(error) if strict => return Err(format!("{}: {error}", Self::NAME)),
+                Err(error) => {
+                    engine.note(error);
+                    engine.count_rejected(batch.rows() as u64);
+                }
+            }
+        }
+        for (row, what) in rows.iter().enumerate() {
+            match what {
+                Row::At(at) if !ids.is_empty() => output.set_uuid(row, ids[*at as usize]),
+                _ => output.set_null(row),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! What stands in the file of spans.
+//!
+//! Behind a header follow frames without a gap. All numbers are little endian:
+//!
+//! | offset | bytes | header |
+//! |---|---|---|
+//! | 0 | 8 | `oplogspn` |
+//! | 8 | 4 | format version: 1 |
+//! | 12 | 4 | crc32c of the 12 bytes before |
+//!
+//! | offset | bytes | frame |
+//! |---|---|---|
+//! | 0 | 4 | crc32c of all that follows |
+//! | 4 | 4 | bytes of the body |
+//! | 8 | 1 | kind: 1 is a span that started, 2 are spans that ended |
+//! | 9 | | the body: the span as a batch of one row, see [`crate::record::codec`]; or the ids, 16 bytes each |
+//!
+//! One checksum is enough here: the file is small, and read as a whole.
+
+use crate::record::{codec, Batch, IdRange, Stamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub const HEADER_BYTES: usize = 16;
+const FORMAT_VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"oplogspn";
+
+const PREFIX_BYTES: usize = 9;
+const STARTED: u8 = 1;
+const ENDED: u8 = 2;
+const ID_BYTES: usize = 16;
+
+/// A span as the file has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Started {
+    pub id: u128,
+    pub started_at_us: i64,
+    pub batch: Arc<Batch>,
+}
+
+pub fn header() -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    let checksum = crc32c::crc32c(&bytes[..12]);
+    bytes[12..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// The frame of a span that starts.
+pub fn started(span: &Started) -> Vec<u8> {
+    let stamp = Stamp {
+        ids: IdRange::starting_at(span.id),
+        recorded_at_us: span.started_at_us,
+        ..codec::UNSTAMPED
+    };
+    let mut frame = vec![0; PREFIX_BYTES];
+    codec::encode(&stamp, &span.batch, &mut frame);
+    sealed(frame, STARTED)
+}
+
+/// The span of a frame that [`started`] made.
+pub fn read_started(frame: &[u8]) -> Option<Started> {
+    let (stamp, batch) = codec::decode(frame.get(PREFIX_BYTES..)?).ok()?;
+    (batch.rows() == 1).then_some(Started {
+        id: stamp.ids.id(0),
+        started_at_us: stamp.recorded_at_us,
+        batch,
+    })
+}
+
+/// The frame of spans that end.
+pub fn ended(ids: &[u128]) -> Vec<u8> {
+    let mut frame = vec![0; PREFIX_BYTES];
+    frame.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+    sealed(frame, ENDED)
+}
+
+fn sealed(mut frame: Vec<u8>, kind: u8) -> Vec<u8> {
+    let bytes = (frame.len() - PREFIX_BYTES) as u32;
+    frame[4..8].copy_from_slice(&bytes.to_le_bytes());
+    frame[8] = kind;
+    let checksum = crc32c::crc32c(&frame[4..]);
+    frame[..4].copy_from_slice(&checksum.to_le_bytes());
+    frame
+}
+
+/// What a file was found to hold.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Spans that started and did not end, by their ids.
+    pub running: BTreeMap<u128, Started>,
+    /// Where the last whole frame ends.
+    pub end: usize,
+    /// Why it is damaged, beyond a torn end.
+    pub damage: Option<String>,
+    /// The version of a newer oplog's file, of which nothing was read.
+    pub newer: Option<u32>,
+}
+
+fn four(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte]))
+}
+
+/// Reads a file. Bytes of any kind do no harm: a frame that is not whole is passed by, and so is what follows it, if
+/// it is not known where that begins.
+pub fn read(bytes: &[u8]) -> Contents {
+    let mut contents = Contents::default();
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+        // Somebody died while beginning it.
+        return contents;
+    };
+    if !header.starts_with(MAGIC) || four(header, 12) != crc32c::crc32c(&header[..12]) {
+        contents.damage = Some("its header is damaged".into());
+        return contents;
+    }
+    if four(header, 8) != FORMAT_VERSION {
+        contents.newer = Some(four(header, 8));
+        return contents;
+    }
+    contents.end = HEADER_BYTES;
+    let mut at = HEADER_BYTES;
+    while bytes.len() - at >= PREFIX_BYTES {
+        let length = PREFIX_BYTES as u64 + u64::from(four(bytes, at + 4));
+        if length > (bytes.len() - at) as u64 {
+            break;
+        }
+        let frame = &bytes[at..at + length as usize];
+        at += frame.len();
+        if four(frame, 0) == crc32c::crc32c(&frame[4..]) && contents.take(frame) {
+            if contents.end + frame.len() != at {
+                contents.damage = Some("some of its frames are damaged".into());
+            }
+            contents.end = at;
+        }
+    }
+    contents
+}
+
+impl Contents {
+    fn take(&mut self, frame: &[u8]) -> bool {
+        let body = &frame[PREFIX_BYTES..];
+        match frame[8] {
+            STARTED => match read_started(frame) {
+                Some(span) => {
+                    self.running.insert(span.id, span);
+                    true
+                }
+                None => false,
+            },
+            ENDED if body.len().is_multiple_of(ID_BYTES) => {
+                for id in body.as_chunks::<ID_BYTES>().0 {
+                    self.running.remove(&u128::from_le_bytes(*id));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}
