@@ -8,6 +8,8 @@ import shutil
 import struct
 from pathlib import Path
 
+import time
+
 import pytest
 
 from harness import record, run_python
@@ -131,6 +133,11 @@ def test_a_damaged_body_loses_its_own_frame_only(connect, host, killed):
     assert "1 of its frames are damaged" in figures["notes"]
     # The file is kept once what is good in it is in the log, and named so that nobody reads it again.
     session.execute("CALL oplog_flush()")
+    # The journal lets go of it just after the commit.
+    end = time.monotonic() + 10
+    while segment.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
     (aside,) = host.parent.glob("*.damaged-*")
     assert aside.read_bytes() == bytes(content)
     record(session, "later")
