@@ -76,6 +76,12 @@ def hold_back(session: duckdb.DuckDBPyConnection) -> None:
         time.sleep(0.05)
 
 
+def peak_rss_bytes() -> int:
+    """What this process has had resident at most. Not from getrusage(), which begins with what its parent had."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
 def ids_in_log(session: duckdb.DuckDBPyConnection, from_seq: int = 1) -> list[str]:
     rows = session.execute(f"SELECT id::VARCHAR FROM operation_log WHERE seq >= {from_seq} ORDER BY seq").fetchall()
     return [identifier for (identifier,) in rows]

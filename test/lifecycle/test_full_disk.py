@@ -91,12 +91,14 @@ SETUP = """
                 return error
         raise AssertionError("a full disk takes everything")
 
+    def eventually(holds):
+        end = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
     def goes_on(session):
-        for _ in range(100):
-            if not refused(session):
-                return
-            time.sleep(0.1)
-        raise AssertionError(refused(session))
+        eventually(lambda: not refused(session))
 
     def assert_complete(session):
         ledger = Ledger()
@@ -171,11 +173,7 @@ def test_lenient_recording_gives_null_and_counts(disk):
         assert int(status(session)["rejected_operations"]) == before + 500
         assert JOURNAL in status(session)["notes"], status(session)["notes"]
         free()
-        for _ in range(100):
-            if record(session) != [None]:
-                break
-            time.sleep(0.1)
-        assert record(session) != [None]
+        eventually(lambda: record(session) != [None])
         assert_complete(session)
         session.close()
         assert_complete(connect(HOST))
@@ -253,7 +251,8 @@ def test_it_fills_and_empties_again_and_again(disk):
             time.sleep(0.02 * round)
             free()
             goes_on(session)
-            assert set(acknowledged) <= set(ids_in_log(session))
+            # A commit that began before may fail yet, and the question is answered without it.
+            eventually(lambda: set(acknowledged) <= set(ids_in_log(session)))
         assert_complete(session)
         session.close()
         assert_complete(connect(HOST))

@@ -22,15 +22,13 @@ RSS_BYTES_MAX = 700 * 1024 * 1024
 # Half of the threads record one operation a call, the others a chunk. At the end: counts, the times of the calls, and the
 # highest resident memory.
 SERVICE = """
-    import json, resource, sys, threading, time
+    import json, sys, threading, time
     from harness import connect
-    from harness.ledger import status
+    from harness.ledger import peak_rss_bytes, status
     path, seconds, threads = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     session = connect(path, threads=2)
     session.execute("CREATE TABLE jobs AS SELECT 'export' AS command, i / 3 AS ms, 'bucket-' || i % 7 AS bucket FROM range(2048) t(i)")
-    def peak():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    at_start = peak()
+    at_start = peak_rss_bytes()
     ONE = '''SELECT oplog_record({command: 'import', duration_ms: 12.5, project_id: 'p-17', bucket_name: 'in.c-main',
         table_name: 'orders', rows_affected: 1200, bytes_in: 65536, request_id: '7f3c-11'})'''
     MANY = '''SELECT count(id) FROM (SELECT oplog_record({command: command, duration_ms: ms, bucket_name: bucket}) AS id FROM jobs)'''
@@ -89,7 +87,7 @@ SERVICE = """
         "p99_us": times[len(times) * 99 // 100] * 1e6,
         "max_us": times[-1] * 1e6,
         "rss_at_start": at_start,
-        "rss": peak(),
+        "rss": peak_rss_bytes(),
     }), flush=True)
     session.close()
 """
@@ -146,13 +144,13 @@ def test_a_burst_beyond_the_memory_limit_waits_in_the_journal(tmp_path, capsys):
     host = tmp_path / "burst.duckdb"
     service = start_python(
         """
-        import json, resource, sys, time
+        import json, sys, time
         from harness import connect
-        from harness.ledger import hold_back, status
+        from harness.ledger import hold_back, peak_rss_bytes, status
         session = connect(sys.argv[1], threads=2)
         hold_back(session)
         rows = int(sys.argv[2])
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        before = peak_rss_bytes()
         began = time.monotonic()
         session.execute(f'''
             CREATE TABLE ids AS SELECT oplog_record({{command: 'burst', rows_affected: i, error_message: repeat('long ', 40)}}) AS id
@@ -165,7 +163,7 @@ def test_a_burst_beyond_the_memory_limit_waits_in_the_journal(tmp_path, capsys):
             FROM operation_log''').fetchone()
         print(json.dumps({
             "took": took, "figures": figures, "counts": counts, "committed": time.monotonic() - began,
-            "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "before": before,
+            "rss": peak_rss_bytes(), "before": before,
         }), flush=True)
         session.close()
         """,
