@@ -1,6 +1,6 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
-use super::{read, Store};
+use super::{read, Place, Store};
 use crate::host::Connection;
 
 const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
@@ -11,6 +11,9 @@ const STORED_ROWS: &str = include_str!("../../sql/retention/stored_rows.sql");
 /// A write-ahead log larger than this is folded into the file when retention runs anyway: what waits in it takes time at
 /// the next LOAD.
 const WAL_BYTES_QUIET: u64 = 16_000_000;
+
+/// What a log in memory may take, whatever the setting says: half of the memory that its instance has.
+const MEMORY_BYTES_MAX: u64 = 256_000_000;
 
 /// A size purge leaves this share of the limit, so that the next one is not due at once.
 const SIZE_TARGET: f64 = 0.9;
@@ -50,7 +53,11 @@ impl Store {
         if by_age > 0 {
             self.checkpoint_after_purge();
         }
-        let by_size = self.purge_by_size(policy.max_bytes, now_us)?;
+        let max_bytes = match self.place {
+            Place::Memory => policy.max_bytes.min(MEMORY_BYTES_MAX),
+            Place::File(_) => policy.max_bytes,
+        };
+        let by_size = self.purge_by_size(max_bytes, now_us)?;
         if read::wal_bytes(&self.place) > WAL_BYTES_QUIET {
             self.checkpoint_after_purge();
         }

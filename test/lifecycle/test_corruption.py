@@ -6,9 +6,8 @@ from __future__ import annotations
 import random
 import shutil
 import struct
-from pathlib import Path
-
 import time
+from pathlib import Path
 
 import pytest
 
