@@ -12,6 +12,9 @@ mod host;
 mod journal;
 mod metrics;
 mod record;
+// What uses it comes next.
+#[allow(dead_code, unused_imports)]
+mod resources;
 mod settings;
 mod spans;
 mod store;
