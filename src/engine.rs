@@ -7,7 +7,7 @@
 mod spans;
 
 use crate::journal::{self, Durability, Journal, Limits, Queue, QueueFigures, Recovery};
-use crate::metrics::Metrics;
+use crate::metrics::{assemble, Family, Metrics, Registry, Rules};
 use crate::record::{Batch, Stamp};
 use crate::settings::{Setting, Settings, Value};
 use crate::spans::{SpanFigures, Spans};
@@ -27,6 +27,8 @@ pub struct Shared {
     pub queue: Queue,
     pub spans: Spans,
     pub metrics: Metrics,
+    /// The file of the database that was the first to load this log.
+    host_path: Option<PathBuf>,
     settings: RwLock<Settings>,
     log: RwLock<Log>,
     spools: Mutex<SpoolFigures>,
@@ -145,9 +147,13 @@ impl Shared {
     }
 
     /// Counts operations that come from a spool.
-    pub fn count(&self, batch: &Batch) {
-        let max_series = read(&self.settings).max_series();
-        self.metrics.count(batch, max_series);
+    pub fn count(&self, batch: &Batch, stamp: &Stamp) {
+        self.metrics.count(batch, stamp, &self.rules());
+    }
+
+    /// How operations are counted.
+    pub fn rules(&self) -> Rules {
+        rules(&read(&self.settings))
     }
 
     pub fn policy(&self) -> RetentionPolicy {
@@ -197,8 +203,10 @@ impl Engine {
             }),
         };
         match wanted.path().map(absolute) {
-            None => Self::start(&Place::Memory).map(Self::shared),
-            Some(path) => registry::get_or_open(&path, || Self::start(&Place::File(path.clone()))),
+            None => Self::start(&Place::Memory, host_path).map(Self::shared),
+            Some(path) => {
+                registry::get_or_open(&path, || Self::start(&Place::File(path.clone()), host_path))
+            }
         }
     }
 
@@ -210,7 +218,7 @@ impl Engine {
         engine
     }
 
-    fn start(wanted: &Place) -> Result<Self, String> {
+    fn start(wanted: &Place, host_path: Option<&Path>) -> Result<Self, String> {
         let (opened, role, journaled) = match open_with_journal(wanted) {
             Ok((opened, journaled)) => (opened, Role::Owner, journaled),
             Err(error) => {
@@ -249,8 +257,14 @@ impl Engine {
                 Spans::default()
             }
         };
+        let metrics = Metrics::default();
+        match store.totals() {
+            Ok((families, values)) => metrics.restore(&assemble(&families, &values)),
+            Err(error) => notes.push(format!("the totals of metrics cannot be read: {error}")),
+        }
         let queue = Queue::new(next_seq, journal);
         let shared = Arc::new(Shared {
+            host_path: host_path.map(Path::to_path_buf),
             queue: if spool.is_some() {
                 queue.spool()
             } else {
@@ -258,7 +272,7 @@ impl Engine {
             },
             spans,
             spools: Mutex::default(),
-            metrics: Metrics::new()?,
+            metrics,
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
                 reader: Some(store.reader()),
@@ -302,15 +316,15 @@ impl Engine {
     /// Accepts operations: once this returns they are in the log's order.
     pub fn record(&self, batch: Batch) -> Result<Stamp, String> {
         let batch = Arc::new(batch);
-        let (max_series, durability) = {
+        let (rules, durability) = {
             let settings = read(&self.shared.settings);
-            (settings.max_series(), durability(&settings))
+            (rules(&settings), durability(&settings))
         };
         let stamp = self
             .shared
             .queue
             .push(Arc::clone(&batch), durability, None)?;
-        self.shared.metrics.count(&batch, max_series);
+        self.shared.metrics.count(&batch, &stamp, &rules);
         Ok(stamp)
     }
 
@@ -420,13 +434,55 @@ impl Engine {
         }
     }
 
+    /// Counts values of a service's metrics that were refused.
+    pub fn count_rejected_updates(&self, updates: u64) {
+        self.shared.metrics.figures.rejected_updates.inc_by(updates);
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.shared.metrics.registry
+    }
+
+    /// Has a service's metrics changed: `update` is given how many label sets a metric may have, and says how many values
+    /// it folded and what it has changed.
+    pub fn publish<'a, F>(&self, update: impl FnOnce(usize) -> (u64, F))
+    where
+        F: Iterator<Item = &'a Family>,
+    {
+        let max_series = read(&self.shared.settings).max_series();
+        let metrics = &self.shared.metrics;
+        let (folded, changed) = update(max_series);
+        metrics.figures.folded_updates.inc_by(folded);
+        let mut unsaved = false;
+        for family in changed {
+            unsaved |= metrics.registry.touched(family);
+        }
+        if unsaved {
+            self.shared.queue.nudge();
+        }
+    }
+
+    /// All metrics, with the figures that are measured when they are asked for.
     pub fn metrics(&self) -> &Metrics {
         let queue = self.shared.queue.figures();
         let figures = &self.shared.metrics.figures;
-        figures.pending_operations.set(queue.operations as i64);
-        figures.pending_bytes.set(queue.bytes as i64);
+        figures.pending_operations.set(queue.operations as f64);
+        figures.pending_bytes.set(queue.bytes as f64);
+        figures.journal_bytes.set(queue.journal_bytes as f64);
+        figures
+            .commit_lag_seconds
+            .set(queue.oldest_age.as_secs_f64());
+        let recovery = read(&self.shared.log).recovery.lost_operations();
+        figures.lost.set((queue.lost + recovery) as f64);
+        let bytes = self.shared.metrics.registry.bytes();
+        figures.metrics_bytes.set(bytes as f64);
         let spans = self.shared.spans.figures();
-        figures.active_spans.set(spans.running as i64);
+        figures.active_spans.set(spans.running as f64);
+        let place = read(&self.shared.log).place.clone();
+        let host = self.shared.host_path.as_deref().map(|path| ("host", path));
+        let log = place.path().map(|path| ("log", path));
+        let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
+        self.shared.metrics.measure(&databases);
         &self.shared.metrics
     }
 }
@@ -451,6 +507,13 @@ impl Drop for Engine {
         for path in lock(&self.registered).drain(..) {
             registry::release(&path);
         }
+    }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        max_series: settings.max_series(),
+        slow_us: settings.slow_threshold_us(),
     }
 }
 

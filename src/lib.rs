@@ -12,8 +12,6 @@ mod host;
 mod journal;
 mod metrics;
 mod record;
-// What uses it comes next.
-#[allow(dead_code, unused_imports)]
 mod resources;
 mod settings;
 mod spans;
@@ -21,8 +19,8 @@ mod store;
 mod writer;
 
 use functions::{
-    active, figures, finish, metrics as exposition, readings, record as recording, start, version,
-    Session,
+    active, describe, figures, finish, metrics as exposition, publish, readings,
+    record as recording, relations, start, version, Session,
 };
 use host::{ExtensionAccess, ExtensionInfo, Host};
 
@@ -37,13 +35,19 @@ fn register(host: &Host<'_>) -> Result<(), String> {
     host.register_scalar(finish::Finish::new(&session))?;
     host.register_table(figures::FigureFunction::new(&session, &active::ACTIVE))?;
     host.register_scalar(exposition::PrometheusText::new(&session))?;
+    host.register_scalar(exposition::OpenMetricsText::new(&session))?;
+    host.register_scalar(describe::Describe::new(&session))?;
+    host.register_scalar(publish::Publish::<publish::Counter>::new(&session))?;
+    host.register_scalar(publish::Publish::<publish::Gauge>::new(&session))?;
+    host.register_scalar(publish::Publish::<publish::Observe>::new(&session))?;
     for reading in readings::ALL {
         host.register_table(readings::ReadingFunction::new(&session, reading))?;
     }
     for figure in figures::ALL {
         host.register_table(figures::FigureFunction::new(&session, figure))?;
     }
-    host.register_replacement(Box::new(readings::relation));
+    host.register_table(figures::FigureFunction::new(&session, &figures::METRICS))?;
+    host.register_replacement(Box::new(relations::answer));
     Ok(())
 }
 

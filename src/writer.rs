@@ -2,6 +2,7 @@
 
 use crate::engine::{open_journal, Shared};
 use crate::journal::{Durability, Origin, Queue, Spools};
+use crate::metrics::{assemble, Metrics, StoredFamily, Totals};
 use crate::record::Pending;
 use crate::settings::{Setting, Value};
 use crate::store::{self, OpenError, Place, Purged, SettingChange, Store};
@@ -36,6 +37,9 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         spools: None,
         spools_stored: Vec::new(),
         spools_at: Instant::now(),
+        totals: Totals::default(),
+        totals_at: None,
+        counted_seq: 0,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| writer.serve(commands)));
     // Nobody may wait for a thread that is gone.
@@ -56,6 +60,12 @@ struct Writer<'a> {
     /// The positions that the log has.
     spools_stored: Vec<(String, u64)>,
     spools_at: Instant,
+    /// What of the metrics is stored.
+    totals: Totals,
+    /// When a service's metrics that have changed are stored, if no operation is committed before.
+    totals_at: Option<Instant>,
+    /// Operations below this count as committed already: a commit that is tried again counts once.
+    counted_seq: u64,
 }
 
 impl Writer<'_> {
@@ -63,11 +73,17 @@ impl Writer<'_> {
         loop {
             let interval = self.shared.settings().flush_interval();
             let has_spools = self.store.place().path().is_some();
-            let until = if has_spools {
+            let mut until = if has_spools {
                 self.spools_at.min(self.retention_at)
             } else {
                 self.retention_at
             };
+            if self.shared.metrics.registry.is_unsaved() {
+                let totals_at = self
+                    .totals_at
+                    .get_or_insert_with(|| Instant::now() + interval);
+                until = until.min(*totals_at);
+            }
             let wake = self.shared.queue.wait(interval, until);
             while let Ok(command) = commands.try_recv() {
                 self.obey(command);
@@ -78,7 +94,8 @@ impl Writer<'_> {
                 let _ = self.commit_all();
                 return;
             }
-            if wake.commit || !self.unstored.is_empty() {
+            let totals_due = self.totals_at.is_some_and(|at| Instant::now() >= at);
+            if wake.commit || totals_due || !self.unstored.is_empty() {
                 self.commit();
             }
             if has_spools && Instant::now() >= self.spools_at {
@@ -119,8 +136,8 @@ impl Writer<'_> {
             };
             self.shared
                 .queue
-                .push(Arc::clone(&batch), Durability::Process, Some(origin))?;
-            self.shared.count(&batch);
+                .push(Arc::clone(&batch), Durability::Process, Some(origin))
+                .map(|stamp| self.shared.count(&batch, &stamp))?;
             taken += batch.rows() as u64;
         }
         self.shared.note_spools(found.positions.len(), taken);
@@ -178,18 +195,30 @@ impl Writer<'_> {
             .iter()
             .map(|(name, value)| (*name, value.clone()))
             .collect();
-        if batches.is_empty() && settings.is_empty() {
+        let unsaved = self.shared.metrics.registry.take_unsaved();
+        self.totals_at = None;
+        if batches.is_empty() && settings.is_empty() && !unsaved {
             return;
         }
-        let figures = &self.shared.metrics.figures;
-        match self.store.commit(&batches, &settings) {
+        let metrics = &self.shared.metrics;
+        let uncounted = batches.partition_point(|(stamp, _)| stamp.first_seq < self.counted_seq);
+        let (rules, recovered_seq) = (self.shared.rules(), self.shared.queue.recovered_seq());
+        metrics.count_committed(&batches[uncounted..], recovered_seq, &rules);
+        if let Some((stamp, batch)) = batches.last() {
+            self.counted_seq = stamp.first_seq + batch.rows() as u64;
+        }
+        let totals = self.totals.changes(&metrics.registry);
+        let started = Instant::now();
+        match self.store.commit(&batches, &settings, &totals) {
             Ok(()) => {
-                figures.commits.inc();
+                metrics.figures.committed(started.elapsed());
                 self.unstored.clear();
                 self.shared.queue.committed(batches);
             }
             Err(error) => {
-                figures.commit_errors.inc();
+                metrics.figures.commit_errors.inc();
+                self.totals.failed();
+                metrics.registry.set_unsaved();
                 self.keep(batches, &error);
             }
         }
@@ -203,6 +232,9 @@ impl Writer<'_> {
 
     fn purge(&mut self) -> Result<Purged, String> {
         self.retention_at = Instant::now() + RETENTION_INTERVAL;
+        let now_seconds = crate::clock::now_us() as f64 / 1e6;
+        let figures = &self.shared.metrics.figures;
+        figures.retention_at_seconds.set(now_seconds);
         let purged = self
             .store
             .purge(&self.shared.policy(), crate::clock::now_us())?;
@@ -224,31 +256,41 @@ impl Writer<'_> {
 
     /// Commits what a process that is gone has left in the target's journal to the target, before anything is put behind
     /// it.
-    fn take_in_journal(&self, path: &Path) -> Result<(), String> {
+    fn take_in_journal(&self, path: &Path) -> Result<Vec<StoredFamily>, String> {
         let mut target =
             store::open_at(&Place::File(path.to_path_buf())).map_err(OpenError::into_text)?;
         let next_seq = target.next_seq()?;
+        let metrics = Metrics::default();
+        metrics.restore(&stored_totals(&target)?);
         let Some((journal, recovery)) = open_journal(target.place(), next_seq)? else {
-            return Ok(());
+            return stored_totals(&target);
         };
+        let mut totals = Totals::default();
         let waiting = Queue::new(next_seq, Some((journal, recovery.next_seq)));
         while !waiting.is_empty() {
             let batches = waiting.take()?;
-            target.commit(&batches, &[])?;
+            metrics.count_committed(&batches, 0, &self.shared.rules());
+            target.commit(&batches, &[], &totals.changes(&metrics.registry))?;
             waiting.committed(batches);
         }
         waiting.stop("it is empty");
         self.shared.recovered(recovery);
-        Ok(())
+        stored_totals(&target)
     }
 
     fn move_paused(&mut self, path: &Path) -> Result<u64, String> {
+        // With the operations go all totals, since they move as they are stored.
+        self.shared.metrics.registry.set_unsaved();
         self.commit_all()?;
-        self.take_in_journal(path)?;
+        self.commit();
+        let of_target = self.take_in_journal(path)?;
         let old_place = self.store.place().clone();
         let moved = self.store.move_to(path);
         if *self.store.place() != old_place {
             // Even a move that failed late has switched to the new file.
+            self.shared.metrics.restore(&of_target);
+            self.totals.failed();
+            self.counted_seq = 0;
             let next_seq = self.store.next_seq()?;
             let journal = match open_journal(self.store.place(), next_seq) {
                 Ok(journal) => journal.map(|(journal, _)| journal),
@@ -267,4 +309,9 @@ impl Writer<'_> {
         }
         moved
     }
+}
+
+fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
+    let (families, values) = store.totals()?;
+    Ok(assemble(&families, &values))
 }

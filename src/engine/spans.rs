@@ -163,7 +163,7 @@ impl Engine {
         durability: Durability,
     ) -> (usize, Result<(), String>) {
         let queue = &self.shared.queue;
-        let max_series = read(&self.shared.settings).max_series();
+        let rules = self.shared.rules();
         let ids: Vec<u128> = operations.iter().map(|(id, _)| *id).collect();
         let mut outcome = Ok(());
         let mut unsynced = Vec::with_capacity(operations.len());
@@ -174,13 +174,15 @@ impl Engine {
                 recorded_at_us: None,
             };
             match queue.push_unsynced(Arc::clone(&batch), durability, Some(origin)) {
-                Ok((_, accepted)) => unsynced.push(accepted),
+                Ok((stamp, accepted)) => {
+                    unsynced.push(accepted);
+                    self.shared.metrics.count(&batch, &stamp, &rules);
+                }
                 Err(error) => {
                     outcome = Err(error);
                     break;
                 }
             }
-            self.shared.metrics.count(&batch, max_series);
         }
         let (recorded, left) = ids.split_at(unsynced.len());
         for unsynced in unsynced {

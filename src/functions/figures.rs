@@ -18,6 +18,8 @@ pub enum Value {
     Uuid(u128),
     /// Microseconds since 1970.
     Time(i64),
+    /// Of a MAP(VARCHAR, VARCHAR).
+    Map(Vec<(String, String)>),
 }
 
 impl Value {
@@ -118,6 +120,41 @@ pub const ALL: &[Figure] = &[
     },
 ];
 
+pub const METRICS: Figure = Figure {
+    name: "oplog_metrics",
+    summary: "Every metric as `prometheus_text()` gives it, one row a sample.",
+    example: "FROM oplog_metrics();",
+    positional: &[],
+    columns: &[
+        (
+            "name",
+            TypeId::Varchar,
+            "the sample; a histogram has one for each bucket, a `_sum` and a `_count`",
+        ),
+        ("type", TypeId::Varchar, "counter, gauge or histogram"),
+        ("labels", TypeId::Map, "names and values"),
+        ("value", TypeId::Double, "what it is now"),
+        ("help", TypeId::Varchar, "what the metric says"),
+    ],
+    answer: metrics,
+};
+
+fn metrics(engine: &Engine, _: &[String]) -> Answer {
+    let rows = engine.metrics().registry.rows();
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            vec![
+                Value::text(row.name),
+                Value::text(row.kind.name()),
+                Value::Map(row.labels),
+                Value::Double(row.value),
+                Value::text(row.help),
+            ]
+        })
+        .collect())
+}
+
 fn open(engine: &Engine, parameters: &[String]) -> Answer {
     let path = parameters.first().map(String::as_str).unwrap_or_default();
     if path.is_empty() {
@@ -153,8 +190,7 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
         .place
         .path()
         .map_or("memory".to_owned(), |path| path.display().to_string());
-    let recovered = status.recovery.lost.iter();
-    let lost = status.queue.lost + recovered.map(|lost| lost.end - lost.start).sum::<u64>();
+    let lost = status.queue.lost + status.recovery.lost_operations();
     let rows = [
         ("version", env!("CARGO_PKG_VERSION").to_owned(), "", "The extension's version"),
         ("log", path, "", "The file that the log is kept in, or memory"),
@@ -341,6 +377,23 @@ pub fn interval(micros: i64) -> String {
     SettingValue::Interval(micros).to_string()
 }
 
+/// The type of a figure's column. The one MAP that there is has texts for keys and values.
+fn column_type(type_id: TypeId) -> LogicalType {
+    match type_id {
+        TypeId::Map => LogicalType::text_map(),
+        plain => LogicalType::new(plain),
+    }
+}
+
+/// The SQL name of that type.
+#[cfg(test)]
+pub fn column_type_name(type_id: TypeId) -> &'static str {
+    match type_id {
+        TypeId::Map => "MAP(VARCHAR, VARCHAR)",
+        plain => plain.sql_name(),
+    }
+}
+
 /// A figure function as DuckDB sees it.
 pub struct FigureFunction {
     session: Session,
@@ -381,7 +434,7 @@ impl Table for FigureFunction {
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
         self.session.apply_settings(bind.context())?;
         for (name, type_id, _) in self.figure.columns {
-            bind.add_column(name, &LogicalType::new(*type_id));
+            bind.add_column(name, &column_type(*type_id));
         }
         Ok((0..self.figure.positional.len())
             .map(|index| {
@@ -401,14 +454,26 @@ impl Table for FigureFunction {
     }
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
-        let mut count = 0;
-        for row in scan.rows.by_ref().take(crate::host::VECTOR_SIZE) {
-            for (to, from) in scan.columns.iter().enumerate() {
+        let chunk: Vec<Vec<Value>> = scan.rows.by_ref().take(crate::host::VECTOR_SIZE).collect();
+        for (to, from) in scan.columns.iter().enumerate() {
+            if matches!(
+                chunk.first().and_then(|row| row.get(*from)),
+                Some(Value::Map(_))
+            ) {
+                let mut column = output.map_mut(to);
+                for (at, row) in chunk.iter().enumerate() {
+                    if let Value::Map(pairs) = &row[*from] {
+                        column.set(at, pairs);
+                    }
+                }
+                continue;
+            }
+            let mut column = output.column_mut(to);
+            for (count, row) in chunk.iter().enumerate() {
                 // What is no column of ours is a row number that count(*) asks for and nobody reads.
                 let Some(value) = row.get(*from) else {
                     continue;
                 };
-                let mut column = output.column_mut(to);
                 match value {
                     Value::Null => column.set_null(count),
                     Value::Text(text) => column.set_text(count, text),
@@ -418,10 +483,11 @@ impl Table for FigureFunction {
                     Value::Uuid(id) => column.set_uuid(count, *id),
                     Value::Time(micros) => column.set_i64(count, *micros),
                     Value::Boolean(value) => column.set_bool(count, *value),
+                    // A column of maps is one throughout.
+                    Value::Map(_) => {}
                 }
             }
-            count += 1;
         }
-        Ok(count)
+        Ok(chunk.len())
     }
 }

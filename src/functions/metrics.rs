@@ -1,60 +1,252 @@
-//! `prometheus_text()`.
+//! `prometheus_text()` and `openmetrics_text()`.
 
+use super::labels::Labels;
 use super::{Documentation, Session};
-use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::host::{
+    Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, ScalarBind, TypeId,
+};
+use crate::metrics::{Format, Registry, Sample, Samples};
+use std::marker::PhantomData;
 
-/// What the reference says of it.
+/// One of the formats, as a function.
+pub trait Exposed: Send + Sync + 'static {
+    const NAME: &'static str;
+    const FORMAT: Format;
+}
+
+pub struct Text;
+pub struct OpenMetrics;
+
+impl Exposed for Text {
+    const NAME: &'static str = "prometheus_text";
+    const FORMAT: Format = Format::Text;
+}
+
+impl Exposed for OpenMetrics {
+    const NAME: &'static str = "openmetrics_text";
+    const FORMAT: Format = Format::OpenMetrics;
+}
+
+pub type PrometheusText = Exposition<Text>;
+pub type OpenMetricsText = Exposition<OpenMetrics>;
+
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "only the reference reads them, and tests make it")
 )]
-pub const DOCUMENTATION: Documentation = Documentation {
-    signatures: &["prometheus_text() -> VARCHAR"],
-    summary: "All metrics in Prometheus text format 0.0.4, ready to be served under `/metrics`.",
-    example: "SELECT prometheus_text();",
+pub const PROMETHEUS_TEXT: Documentation = Documentation {
+    signatures: &[
+        "prometheus_text() -> VARCHAR",
+        "prometheus_text(samples LIST) -> VARCHAR",
+    ],
+    summary: "All metrics in Prometheus text format 0.0.4, ready to be served under `/metrics`. `samples` are rendered with \
+    them: a LIST of STRUCTs with `name` and `value`, and as you like `type` (`gauge` or `counter`), `help` and `labels` \
+    (MAP or STRUCT).",
+    example: "SELECT prometheus_text(list({name: 'app_up', value: 1, labels: {region: r}})) FROM (VALUES ('eu'), ('us')) t(r);",
 };
 
-pub struct PrometheusText {
-    session: Session,
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the reference reads them, and tests make it")
+)]
+pub const OPENMETRICS_TEXT: Documentation = Documentation {
+    signatures: &[
+        "openmetrics_text() -> VARCHAR",
+        "openmetrics_text(samples LIST) -> VARCHAR",
+    ],
+    summary: "The same in OpenMetrics 1.0: with units, with `_created` for what counts, and with the trace of one operation \
+    as an exemplar of each bucket of durations.",
+    example: "SELECT openmetrics_text();",
+};
+
+/// How samples are read, worked out from their type once a query.
+pub struct Plan {
+    name: usize,
+    value: usize,
+    kind: Option<usize>,
+    help: Option<usize>,
+    labels: Option<usize>,
+    read_labels: Labels,
 }
 
-impl PrometheusText {
+/// What the argument is.
+pub enum Given {
+    Nothing,
+    /// A list that has a type like this only where it is empty.
+    Empty,
+    Samples(Plan),
+}
+
+/// What a LIST of samples looks like, for errors.
+const SHAPE: &str =
+    "samples are a LIST of STRUCTs such as [{name: 'app_up', value: 1, labels: {region: 'eu'}}]";
+
+impl Plan {
+    fn of(samples: &LogicalType) -> Result<Given, String> {
+        match samples.id() {
+            TypeId::List => {}
+            TypeId::SqlNull | TypeId::Invalid => return Ok(Given::Nothing),
+            other => return Err(format!("{SHAPE}; this is {}", other.sql_name())),
+        }
+        let element = samples.list_child();
+        match element.id() {
+            TypeId::Struct => {}
+            // What DuckDB says of an empty list.
+            TypeId::SqlNull | TypeId::Invalid | TypeId::Integer => return Ok(Given::Empty),
+            other => return Err(format!("{SHAPE}; this is a LIST of {}", other.sql_name())),
+        }
+        let fields = element.struct_fields();
+        let at = |wanted: &str| {
+            fields
+                .iter()
+                .position(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        };
+        let known = ["name", "value", "type", "help", "labels"];
+        let unknown = fields
+            .iter()
+            .find(|(name, _)| !known.iter().any(|known| name.eq_ignore_ascii_case(known)));
+        if let Some((unknown, _)) = unknown {
+            return Err(format!(
+                "a sample has the field '{unknown}': its fields are {}",
+                known.join(", ")
+            ));
+        }
+        let missing = |field: &str| format!("a sample has no {field}: {SHAPE}");
+        let labels = at("labels");
+        Ok(Given::Samples(Self {
+            name: at("name").ok_or_else(|| missing("name"))?,
+            value: at("value").ok_or_else(|| missing("value"))?,
+            kind: at("type"),
+            help: at("help"),
+            labels,
+            read_labels: labels.map_or(Ok(Labels::None), |at| Labels::of(&fields[at].1))?,
+        }))
+    }
+
+    fn read(
+        &self,
+        registry: &Registry,
+        lists: &Column<'_>,
+        row: usize,
+        samples: &mut Samples,
+    ) -> Result<(), String> {
+        let Some((elements, range)) = lists.list_elements(row) else {
+            return Ok(());
+        };
+        let column = |at: usize| elements.field(at);
+        let (Some(names), Some(values)) = (column(self.name), column(self.value)) else {
+            return Ok(());
+        };
+        let kinds = self.kind.and_then(column);
+        let helps = self.help.and_then(column);
+        let mut labels = self.read_labels.read(self.labels.and_then(column));
+        for at in range {
+            if !elements.is_valid(at) {
+                continue;
+            }
+            let Cell::Text(name) = names.cell(at) else {
+                return Err("a sample's name is NULL: name the metric".into());
+            };
+            let value = match values.cell(at) {
+                // There is nothing to say: to a scraper the series has ended.
+                Cell::Null => continue,
+                Cell::Double(value) => value,
+                Cell::Integer(value) => value as f64,
+                Cell::Boolean(value) => f64::from(u8::from(value)),
+                _ => {
+                    return Err(format!(
+                        "the value of '{name}' is '{}': give a number",
+                        values.rendered(at)
+                    ))
+                }
+            };
+            let kind = kinds.as_ref().map(|kinds| kinds.cell(at));
+            let help = helps.as_ref().map(|helps| helps.cell(at));
+            samples.add(
+                registry,
+                Sample {
+                    name: &name,
+                    kind: text(kind.as_ref()),
+                    help: text(help.as_ref()),
+                    labels: labels.pairs(at)?,
+                    value,
+                },
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn text<'a>(cell: Option<&'a Cell<'_>>) -> &'a str {
+    match cell {
+        Some(Cell::Text(text)) => text,
+        _ => "",
+    }
+}
+
+pub struct Exposition<E> {
+    session: Session,
+    exposed: PhantomData<E>,
+}
+
+impl<E> Exposition<E> {
     pub fn new(session: &Session) -> Self {
         Self {
             session: session.clone(),
+            exposed: PhantomData,
         }
     }
 }
 
-impl Scalar for PrometheusText {
-    type Bound = ();
+impl<E: Exposed> Scalar for Exposition<E> {
+    type Bound = Given;
     type Local = ();
 
-    const NAME: &'static str = "prometheus_text";
-    const OVERLOADS: &'static [Overload] = &[Overload {
-        parameters: &[],
-        returns: TypeId::Varchar,
-    }];
+    const NAME: &'static str = E::NAME;
+    const OVERLOADS: &'static [Overload] = &[
+        Overload {
+            parameters: &[],
+            returns: TypeId::Varchar,
+        },
+        Overload {
+            parameters: &[TypeId::Any],
+            returns: TypeId::Varchar,
+        },
+    ];
 
-    fn bind(&self, _: &ScalarBind<'_>) -> Result<(), String> {
-        Ok(())
+    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Given, String> {
+        match arguments.types() {
+            [samples] => Plan::of(samples).map_err(|problem| format!("{}: {problem}", Self::NAME)),
+            _ => Ok(Given::Nothing),
+        }
     }
 
-    fn start(&self, (): &(), context: &Context) -> Result<(), String> {
-        self.session.apply_settings(context)?;
-        Ok(())
+    fn start(&self, _: &Given, context: &Context) -> Result<(), String> {
+        self.session.apply_settings(context)
     }
 
     fn call(
         &self,
-        (): &(),
+        given: &Given,
         (): &mut (),
         arguments: &Chunk<'_>,
         output: &mut ColumnMut<'_>,
     ) -> Result<(), String> {
-        let text = self.session.engine().metrics().render()?;
+        let metrics = self.session.engine().metrics();
         for row in 0..arguments.rows() {
-            output.set_text(row, &text);
+            let mut samples = Samples::default();
+            let read = match given {
+                Given::Nothing => Ok(()),
+                Given::Empty => match arguments.column(0).list_elements(row) {
+                    Some((_, range)) if !range.is_empty() => Err(SHAPE.to_owned()),
+                    _ => Ok(()),
+                },
+                Given::Samples(plan) => {
+                    plan.read(&metrics.registry, &arguments.column(0), row, &mut samples)
+                }
+            };
+            read.map_err(|problem| format!("{}: {problem}", Self::NAME))?;
+            output.set_text(row, &metrics.render(E::FORMAT, &samples));
         }
         Ok(())
     }

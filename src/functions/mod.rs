@@ -2,15 +2,19 @@
 //! the surface test come from these declarations.
 
 pub mod active;
+pub mod describe;
 pub mod figures;
 pub mod finish;
+mod labels;
 pub mod metrics;
 mod operation;
 mod parameters;
+pub mod publish;
 pub mod readings;
 pub mod record;
 #[cfg(test)]
 mod reference;
+pub mod relations;
 pub mod start;
 pub mod version;
 

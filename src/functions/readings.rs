@@ -255,14 +255,6 @@ fn retention_figures(engine: &Engine) -> Named {
     ]
 }
 
-/// The relations that exist where a user has no table of that name.
-pub fn relation(name: &str) -> Option<&'static str> {
-    ["operation_log", "oplog.operation_log"]
-        .into_iter()
-        .any(|relation| name.eq_ignore_ascii_case(relation))
-        .then_some("operation_log")
-}
-
 /// A reading function as DuckDB sees it.
 pub struct ReadingFunction {
     session: Session,

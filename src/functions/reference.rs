@@ -4,7 +4,9 @@
 use super::figures::{self, Figure};
 use super::parameters::{Parameter, Role};
 use super::readings::{self, Column, Columns, Reading};
-use super::{active, finish, metrics, record, start, version, Documentation};
+use super::{
+    active, describe, finish, metrics, publish, record, relations, start, version, Documentation,
+};
 use crate::record::{Field, Kind};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;
@@ -36,7 +38,14 @@ fn rendered() -> String {
     }
     scalar(&mut out, "oplog_version", &version::DOCUMENTATION);
     out.push_str("## Metrics\n\n");
-    scalar(&mut out, "prometheus_text", &metrics::DOCUMENTATION);
+    scalar(&mut out, "oplog_counter", &publish::COUNTER);
+    scalar(&mut out, "oplog_gauge", &publish::GAUGE);
+    scalar(&mut out, "oplog_observe", &publish::OBSERVE);
+    scalar(&mut out, "oplog_describe", &describe::DOCUMENTATION);
+    figure(&mut out, &figures::METRICS);
+    scalar(&mut out, "prometheus_text", &metrics::PROMETHEUS_TEXT);
+    scalar(&mut out, "openmetrics_text", &metrics::OPENMETRICS_TEXT);
+    relations(&mut out);
     settings(&mut out);
     format!("{}\n", out.trim_end())
 }
@@ -186,9 +195,21 @@ fn figure(out: &mut String, function: &Figure) {
     let listed: Vec<Column> = function
         .columns
         .iter()
-        .map(|(name, type_id, meaning)| (*name, type_id.sql_name(), *meaning))
+        .map(|(name, type_id, meaning)| (*name, figures::column_type_name(*type_id), *meaning))
         .collect();
     columns(out, &listed);
+}
+
+fn relations(out: &mut String) {
+    line(out, format_args!("### Relations\n"));
+    for relation in relations::ALL {
+        line(
+            out,
+            format_args!("- `{}`: {}", relation.name, relation.meaning),
+        );
+    }
+    out.push('\n');
+    example(out, "SELECT text FROM oplog.prometheus;");
 }
 
 fn settings(out: &mut String) {

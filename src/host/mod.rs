@@ -32,11 +32,12 @@ pub use json::write_json;
 pub use option::OptionDeclaration;
 pub use rows::Rows;
 pub use scalar::{Overload, Scalar, ScalarBind};
+pub use scan::Answer;
 pub use table::{Table, TableBind, TableOutput};
 pub use types::{LogicalType, TypeId};
 pub use value::Value;
 pub use vector::{Cell, Chunk, Column, VECTOR_SIZE};
-pub use write::{ColumnMut, OwnedChunk};
+pub use write::{ColumnMut, MapWriter, OwnedChunk};
 
 /// Text that DuckDB hands over as a C string. Interior NUL bytes cannot reach us that way; NULL gives "".
 ///

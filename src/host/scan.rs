@@ -4,8 +4,16 @@ use super::contain::{contain, drop_boxed, into_raw};
 use super::{c_text, ffi, text_from, Host};
 use std::ffi::{c_char, c_void};
 
-/// Decides which table function answers for a name that the catalog does not know. None leaves the name alone.
-pub type Replacement = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
+/// What answers for a name.
+pub enum Answer {
+    /// A table function without parameters.
+    Function(&'static str),
+    /// A query, which runs in the session that asks.
+    Query(String),
+}
+
+/// Decides what answers for a name that the catalog does not know. None leaves the name alone.
+pub type Replacement = Box<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
 
 impl Host<'_> {
     pub fn register_replacement(&self, replacement: Replacement) {
@@ -29,10 +37,22 @@ unsafe extern "C" fn replace(
     let outcome = contain("replacement scan", || {
         // SAFETY: `data` is the pointer given at registration; the name is NUL-terminated.
         let (replacement, name) = unsafe { (&*data.cast::<Replacement>(), text_from(table_name)) };
-        if let Some(function) = replacement(&name) {
-            let function = c_text(function);
-            // SAFETY: `info` is live during the callback; the text is copied.
-            unsafe { ffi::duckdb_replacement_scan_set_function_name(info, function.as_ptr()) };
+        let (function, parameter) = match replacement(&name) {
+            None => return Ok(()),
+            Some(Answer::Function(function)) => (function, None),
+            // DuckDB's own, which runs what it is given.
+            Some(Answer::Query(sql)) => ("query", Some(sql)),
+        };
+        let function = c_text(function);
+        // SAFETY: `info` is live during the callback; text and value are copied.
+        unsafe {
+            ffi::duckdb_replacement_scan_set_function_name(info, function.as_ptr());
+            if let Some(sql) = parameter {
+                let mut value =
+                    ffi::duckdb_create_varchar_length(sql.as_ptr().cast(), sql.len() as u64);
+                ffi::duckdb_replacement_scan_add_parameter(info, value);
+                ffi::duckdb_destroy_value(&mut value);
+            }
         }
         Ok(())
     });

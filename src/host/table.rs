@@ -1,7 +1,7 @@
 //! Table functions: bind parameters and columns, start, then hand out chunks.
 
 use super::contain::{contain, drop_boxed, into_raw};
-use super::{c_text, ffi, ColumnMut, Context, Host, LogicalType, TypeId, Value};
+use super::{c_text, ffi, ColumnMut, Context, Host, LogicalType, MapWriter, TypeId, Value};
 use std::sync::{Arc, Mutex};
 
 /// A table function. The value itself lives as long as the host instance.
@@ -65,6 +65,12 @@ impl TableOutput {
     pub fn column_mut(&mut self, index: usize) -> ColumnMut<'_> {
         // SAFETY: the chunk is live during the callback and written by us alone.
         unsafe { ColumnMut::new(self.vector(index)) }
+    }
+
+    /// The column of MAP(VARCHAR, VARCHAR) at a position among those that the query needs.
+    pub fn map_mut(&mut self, index: usize) -> MapWriter<'_> {
+        // SAFETY: as above; the caller declared the column with that type.
+        unsafe { MapWriter::new(self.vector(index)) }
     }
 
     pub(super) fn vector(&self, index: usize) -> ffi::duckdb_vector {

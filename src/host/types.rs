@@ -112,6 +112,19 @@ impl LogicalType {
         Self::from_raw(unsafe { ffi::duckdb_create_logical_type(id.to_raw()) })
     }
 
+    /// MAP(VARCHAR, VARCHAR).
+    pub fn text_map() -> Self {
+        let varchar = Self::new(TypeId::Varchar);
+        // SAFETY: both types are live for the call, which copies them.
+        Self::from_raw(unsafe { ffi::duckdb_create_map_type(varchar.raw, varchar.raw) })
+    }
+
+    /// The type of a LIST's elements.
+    pub fn list_child(&self) -> Self {
+        // SAFETY: the handle is live; of a type that is no list DuckDB gives none, which is INVALID here.
+        Self::from_raw(unsafe { ffi::duckdb_list_type_child_type(self.raw) })
+    }
+
     /// VARCHAR under the alias `JSON`, which is what DuckDB's JSON type is.
     pub fn json() -> Self {
         let varchar = Self::new(TypeId::Varchar);

@@ -349,6 +349,28 @@ impl<'a> Column<'a> {
         )
     }
 
+    /// The keys and values of a MAP and the range of them that a row has; none for NULL, and for any other type.
+    pub fn map_entries(
+        &self,
+        row: usize,
+    ) -> Option<(Column<'a>, Column<'a>, std::ops::Range<usize>)> {
+        match self.shape {
+            Shape::Map(shapes) if self.is_valid(row) => Some(self.entries(row, shapes)),
+            _ => None,
+        }
+    }
+
+    /// The elements of a LIST or ARRAY and the range of them that a row has; none for NULL, and for any other type.
+    pub fn list_elements(&self, row: usize) -> Option<(Column<'a>, std::ops::Range<usize>)> {
+        match self.shape {
+            Shape::List(shape) if self.is_valid(row) => Some(self.elements(row, shape)),
+            Shape::Array(shape, size) if self.is_valid(row) => {
+                Some(self.array_elements(row, shape, *size))
+            }
+            _ => None,
+        }
+    }
+
     /// The elements of an ARRAY, and the range of them that a row has.
     pub(super) fn array_elements(
         &self,

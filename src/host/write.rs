@@ -107,6 +107,56 @@ impl ColumnMut<'_> {
     }
 }
 
+/// The rows of a MAP(VARCHAR, VARCHAR) column, written one after the other from the first on.
+pub struct MapWriter<'a> {
+    raw: ffi::duckdb_vector,
+    column: ColumnMut<'a>,
+    entries: usize,
+}
+
+impl<'a> MapWriter<'a> {
+    /// # Safety
+    /// `raw` is a flat, writable vector of MAP(VARCHAR, VARCHAR), not written through anything else for `'a`.
+    pub(super) unsafe fn new(raw: ffi::duckdb_vector) -> Self {
+        Self {
+            raw,
+            // SAFETY: the caller's promise.
+            column: unsafe { ColumnMut::new(raw) },
+            entries: 0,
+        }
+    }
+
+    pub fn set(&mut self, row: usize, pairs: &[(String, String)]) {
+        // SAFETY: the vector is a MAP, which is stored as a LIST of STRUCTs of key and value; its child has room for what
+        // is reserved, and each row is written once.
+        unsafe {
+            let end = (self.entries + pairs.len()) as u64;
+            ffi::duckdb_list_vector_reserve(self.raw, end);
+            ffi::duckdb_list_vector_set_size(self.raw, end);
+            let entry = ffi::duckdb_list_vector_get_child(self.raw);
+            let columns = [0, 1].map(|index| ffi::duckdb_struct_vector_get_child(entry, index));
+            for (at, (key, value)) in (self.entries as u64..).zip(pairs) {
+                for (column, text) in columns.iter().zip([key, value]) {
+                    ffi::duckdb_unsafe_vector_assign_string_element_len(
+                        *column,
+                        at,
+                        text.as_ptr().cast(),
+                        text.len() as u64,
+                    );
+                }
+            }
+            self.column.put(
+                row,
+                ffi::duckdb_list_entry {
+                    offset: self.entries as u64,
+                    length: pairs.len() as u64,
+                },
+            );
+        }
+        self.entries += pairs.len();
+    }
+}
+
 /// A chunk that we own, to fill and append.
 pub struct OwnedChunk {
     raw: ffi::duckdb_data_chunk,

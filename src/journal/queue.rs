@@ -79,6 +79,8 @@ pub struct QueueFigures {
     pub spilled: bool,
     pub journal_bytes: u64,
     pub journal_segments: u64,
+    /// How long the oldest batch in memory has waited.
+    pub oldest_age: Duration,
     /// Waits for the disk under the durability `os`.
     pub syncs: u64,
     /// Operations whose frames were damaged on disk before they could be read back.
@@ -403,6 +405,11 @@ impl Queue {
         drop(journal);
     }
 
+    /// Below this, what waits was accepted by a process that is gone.
+    pub fn recovered_seq(&self) -> u64 {
+        self.lock().0.recovered_seq
+    }
+
     pub fn figures(&self) -> QueueFigures {
         let guard = self.lock();
         let state = &guard.0;
@@ -413,6 +420,7 @@ impl Queue {
             full_waits: state.full_waits,
             spilled: state.spilled_from.is_some(),
             lost: state.lost,
+            oldest_age: state.oldest_at.map_or(Duration::ZERO, |at| at.elapsed()),
             ..QueueFigures::default()
         };
         let journal = state.journal.clone();

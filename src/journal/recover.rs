@@ -43,6 +43,12 @@ pub struct Recovery {
     pub damaged: Vec<DamagedSegment>,
 }
 
+impl Recovery {
+    pub fn lost_operations(&self) -> u64 {
+        self.lost.iter().map(|lost| lost.end - lost.start).sum()
+    }
+}
+
 /// A segment that is damaged. What is good in it is read like any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedSegment {

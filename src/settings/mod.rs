@@ -107,6 +107,8 @@ settings! {
         "What a record survives: process (a kill), os (a power loss too) or memory (an orderly close only)";
     Strict, "oplog_strict", Boolean, Value::Boolean(true), "",
         "Whether a bad operation is an error; if not, it is NULL and counted";
+    SlowThreshold, "oplog_slow_threshold", Interval, Value::Interval(1_000_000), "interval",
+        "From which duration on an operation counts as slow";
     MaxSeries, "oplog_max_series", UBigInt, Value::Count(10_000), "series",
         "How many label sets a metric may have; further ones count under the label value other";
 }
@@ -151,6 +153,9 @@ impl Setting {
         let problem = match (self, value) {
             (Self::Retention | Self::ErrorRetention, Value::Interval(micros)) if micros < 0 => {
                 "a retention is 0 or longer"
+            }
+            (Self::SlowThreshold, Value::Interval(micros)) if micros < 0 => {
+                "a threshold is 0 or longer"
             }
             (Self::FlushInterval, Value::Interval(micros)) if micros < 1_000 => {
                 "a flush interval is 1 ms or longer"
@@ -262,6 +267,10 @@ impl Settings {
 
     pub fn max_series(&self) -> usize {
         self.number(Setting::MaxSeries) as usize
+    }
+
+    pub fn slow_threshold_us(&self) -> i64 {
+        self.micros(Setting::SlowThreshold)
     }
 
     pub fn flush_interval(&self) -> Duration {

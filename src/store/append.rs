@@ -2,6 +2,7 @@
 
 use super::{schema, SettingChange, Store};
 use crate::host::{Appender, OwnedChunk, TypeId, VECTOR_SIZE};
+use crate::metrics::Changes;
 use crate::record::{Batch, Field, Kind, Pending, Stamp};
 
 /// Columns of `operation_log` before and behind the ones that callers give (see sql/schema).
@@ -33,6 +34,7 @@ impl Store {
         &mut self,
         pending: &[Pending],
         settings: &[SettingChange],
+        totals: &Changes,
     ) -> Result<(), String> {
         self.connection.transaction(|connection| {
             if let Some((stamp, batch)) = pending.last() {
@@ -47,7 +49,7 @@ impl Store {
             for (name, value) in settings {
                 schema::put_setting(connection, name, value.as_deref())?;
             }
-            Ok(())
+            self.put_totals(connection, totals)
         })
     }
 }

@@ -8,6 +8,7 @@ mod open;
 mod read;
 mod retain;
 mod schema;
+mod totals;
 
 pub use open::{open, open_at, OpenError, Opened};
 pub use read::{Parameter, Reader};

@@ -298,6 +298,14 @@ impl Store {
                 "INSERT INTO {catalog}.settings SELECT * FROM {old}.settings
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value"
             ))?;
+            // Read back, the totals of both logs add up.
+            new.execute(&format!(
+                "INSERT INTO {catalog}.metric_families SELECT * FROM {old}.metric_families
+                 WHERE name NOT IN (SELECT name FROM {catalog}.metric_families)"
+            ))?;
+            new.execute(&format!(
+                "INSERT INTO {catalog}.metric_values SELECT * FROM {old}.metric_values"
+            ))?;
             schema::set_meta(new, "next_seq", &(own + offset).to_string())?;
             Ok(match moved.first().map(Vec::as_slice) {
                 Some([crate::host::Cell::Integer(count)]) => *count as u64,

@@ -7,6 +7,7 @@ const VERSIONS: &[&str] = &[
     include_str!("../../sql/schema/0001_operation_log.sql"),
     include_str!("../../sql/schema/0002_retention_runs.sql"),
     include_str!("../../sql/schema/0003_spools.sql"),
+    include_str!("../../sql/schema/0004_metrics.sql"),
 ];
 
 /// What tells a log from any other database.
