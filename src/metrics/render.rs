@@ -134,13 +134,15 @@ impl Exposition {
         series.with_distribution(Stage::Live, |distribution| {
             self.buckets(family, &series.labels, distribution);
             let count: u64 = distribution.counts.iter().sum();
-            // OpenMetrics: a sum that may fall is none.
-            let may_fall = family.bounds.first().is_some_and(|bound| *bound < 0.0);
-            if self.format == Format::Text || !may_fall {
-                self.suffixed(&family.name, "_sum", &series.labels);
-                self.number(distribution.sum);
-                self.text("\n");
+            // OpenMetrics: a sum counts up, so one that falls below zero is none, and there is no count without a sum. The
+            // last bucket has it.
+            let negative = family.bounds.first().is_some_and(|bound| *bound < 0.0);
+            if self.format == Format::OpenMetrics && (negative || distribution.sum < 0.0) {
+                return;
             }
+            self.suffixed(&family.name, "_sum", &series.labels);
+            self.number(distribution.sum);
+            self.text("\n");
             self.suffixed(&family.name, "_count", &series.labels);
             self.number(count as f64);
             self.text("\n");

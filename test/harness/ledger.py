@@ -121,3 +121,13 @@ class Ledger:
         assert_whole(session, self.from_seq)
         self.from_seq = assert_gapless(session) + 1
         self.acknowledged = []
+
+
+def assert_totals(session) -> None:
+    """The counters have each operation that the log was ever given once, whatever retention has deleted since."""
+    session.execute("CALL oplog_flush()").fetchall()
+    recorded = int(status(session)["recorded_operations"])
+    (counted,) = session.execute(
+        "SELECT coalesce(sum(value), 0) FROM oplog_metrics() WHERE name = 'duckdb_operations_total'"
+    ).fetchone()
+    assert counted == recorded

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from harness import connect, record, run_python
-from harness.ledger import Ledger, assert_gapless, assert_whole, ids_in_log, segments_of, sidecar_of, status
+from harness.ledger import Ledger, assert_gapless, assert_totals, assert_whole, ids_in_log, segments_of, sidecar_of, status
 from harness.processes import command, environment
 
 KILLS = int(os.environ.get("OPLOG_TEST_KILLS", "100"))
@@ -140,6 +140,7 @@ def test_kills_at_random_moments_lose_nothing(host, capsys):
                 recovered += int(figures["recovered_operations"])
                 torn += int(figures["recovered_torn_bytes"]) > 0
                 ledger.check(session)
+                assert_totals(session)
         except BaseException:
             print(f"kill {kills}; OPLOG_TEST_SEED={SEED} repeats the moments")
             raise
@@ -185,6 +186,7 @@ def test_a_recovery_that_is_killed_is_done_again(host):
         killed_after(LEAVES_A_JOURNAL, host, f"run {kill}")
     with connect(host) as session:
         assert assert_gapless(session) == 15
+        assert_totals(session)
         commands = session.execute("SELECT command FROM operation_log ORDER BY seq").fetchall()
         assert commands == [(f"run {kill} {step}",) for kill in range(3) for step in range(5)]
 
@@ -196,6 +198,7 @@ def test_a_kill_right_after_a_commit_repeats_nothing(host):
     with connect(host) as session:
         assert status(session)["recovered_operations"] == "0"
         assert assert_gapless(session) == 5
+        assert_totals(session)
 
 
 def test_a_kill_after_the_log_has_moved(host, tmp_path):
@@ -207,6 +210,7 @@ def test_a_kill_after_the_log_has_moved(host, tmp_path):
         assert assert_gapless(session) == 6
         assert len(ids_in_log(session)) == 6
         assert_whole(session)
+        assert_totals(session)
 
 
 def test_a_log_that_is_moved_onto_a_killed_ones_takes_its_records_in(tmp_path, monkeypatch):
@@ -220,6 +224,7 @@ def test_a_log_that_is_moved_onto_a_killed_ones_takes_its_records_in(tmp_path, m
         commands = {command for (command,) in session.execute("SELECT command FROM operation_log").fetchall()}
         assert commands == {f"killed {step}" for step in range(5)} | {f"memory {step}" for step in range(3)} | {"after"}
         assert assert_gapless(session) == 9
+        assert_totals(session)
 
 
 @pytest.mark.parametrize("torn", [b"", b"\x01\x02\x03"], ids=["whole", "torn"])
