@@ -290,7 +290,7 @@ impl Engine {
             .spawn(move || writer::run(store, &for_writer, &receiver))
             .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
         let engine = Self {
-            process: std::process::id(),
+            process: crate::process::id(),
             shared,
             commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
@@ -304,7 +304,7 @@ impl Engine {
     /// Refuses in a forked child, and is asked before anything else: there, locks may be held for good by threads that
     /// the child does not have.
     pub fn check_process(&self) -> Result<(), String> {
-        if self.process == std::process::id() {
+        if self.process == crate::process::id() {
             return Ok(());
         }
         Err(format!(

@@ -11,6 +11,7 @@ mod functions;
 mod host;
 mod journal;
 mod metrics;
+mod process;
 mod record;
 mod resources;
 mod settings;
@@ -25,6 +26,7 @@ use functions::{
 use host::{ExtensionAccess, ExtensionInfo, Host};
 
 fn register(host: &Host<'_>) -> Result<(), String> {
+    process::watch(host::fork_mark);
     let session = Session::open(host)?;
     for setting in settings::Setting::ALL {
         host.register_option(&functions::option(*setting))?;

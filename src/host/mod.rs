@@ -10,6 +10,7 @@
 mod contain;
 mod context;
 mod entry;
+mod fork_mark;
 mod instance;
 mod json;
 mod option;
@@ -27,6 +28,7 @@ use libduckdb_sys::v1 as ffi;
 
 pub use context::Context;
 pub use entry::{load, ExtensionAccess, ExtensionInfo, Host};
+pub use fork_mark::fork_mark;
 pub use instance::{Appender, Connection, Instance, Statement};
 pub use json::write_json;
 pub use option::OptionDeclaration;

@@ -136,7 +136,7 @@ impl Shared {
 
     /// Refuses in a forked child. Asked before any lock is taken: in the child it may be locked for good.
     pub fn owned(&self) -> Result<(), Forked> {
-        if std::process::id() == self.process {
+        if crate::process::id() == self.process {
             Ok(())
         } else {
             Err(Forked {
@@ -185,7 +185,7 @@ impl Journal {
             layer,
             names,
             limits,
-            process: std::process::id(),
+            process: crate::process::id(),
             syncing: Mutex::new(Syncing::new(recovery.next_seq)),
             synced: Condvar::new(),
             state: Mutex::new(state),

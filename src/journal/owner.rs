@@ -32,7 +32,7 @@ impl OwnerLock {
     /// Takes the lock; none if it is held, by this process or by another.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
         let path = resolved(path);
-        let process = std::process::id();
+        let process = crate::process::id();
         let mut held = held();
         if held.get(&path) == Some(&process) {
             return Ok(None);
@@ -65,7 +65,7 @@ const REMOVED_MEANWHILE_MAX: usize = 100;
 impl Drop for OwnerLock {
     fn drop(&mut self) {
         // In a forked child the lock is not held, and its file is the parent's.
-        if self.process != std::process::id() {
+        if self.process != crate::process::id() {
             return;
         }
         let mut held = held();

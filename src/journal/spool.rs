@@ -35,7 +35,7 @@ pub fn spool_beside(log: &Path) -> PathBuf {
         "{}.spool-{}-{}-{}",
         log.display(),
         crate::clock::now_us() / 1000,
-        std::process::id(),
+        crate::process::id(),
         COUNT.fetch_add(1, Ordering::Relaxed)
     ))
 }
