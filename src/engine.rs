@@ -247,7 +247,8 @@ impl Engine {
         };
         notes.extend(describe(&recovery));
         let journal_open = journal.as_ref().map(|(journal, _)| journal);
-        let spans = match open_spans(&store, journal_open, next_seq) {
+        let beside = spool.as_deref().or(store.place().path());
+        let spans = match open_spans(&store, beside, journal_open, next_seq) {
             Ok((file, found)) => {
                 notes.extend(found.note);
                 Spans::new(file, found.interrupted)

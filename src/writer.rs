@@ -127,7 +127,7 @@ impl Writer<'_> {
         let spools = self
             .spools
             .get_or_insert_with(|| Spools::beside(&path, self.spools_stored.clone()));
-        let mut found = spools.look(&mut |id| self.store.has(id))?;
+        let mut found = spools.look(&mut |ids| self.store.recorded(ids))?;
         let mut taken = 0;
         for (stamp, batch) in std::mem::take(&mut found.batches) {
             let origin = Origin {
@@ -140,6 +140,13 @@ impl Writer<'_> {
                 .map(|stamp| self.shared.count(&batch, &stamp))?;
             taken += batch.rows() as u64;
         }
+        for span in std::mem::take(&mut found.interrupted) {
+            self.shared.interrupt(span)?;
+            taken += 1;
+        }
+        std::mem::take(&mut found.notes)
+            .into_iter()
+            .for_each(|note| self.shared.note(note));
         self.shared.note_spools(found.positions.len(), taken);
         if taken > 0 {
             self.commit_all()?;

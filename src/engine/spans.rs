@@ -6,18 +6,20 @@ use crate::record::{format_id, parse_id, Batch, Field, IdRange, Source};
 use crate::spans::{age_ms, Claimed, Running};
 use crate::store::Store;
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The file of spans beside a log whose journal is open. Spans in it whose operations are in the log, or in the journal
+/// The file of spans beside a log whose journal is open, or beside a guest's spool. Spans in it whose operations are in the log, or in the journal
 /// from `next_seq` on, are left out: their process was gone before it could say so. The error says what goes on
 /// without.
 pub fn open_spans(
     store: &Store,
+    beside: Option<&Path>,
     journal: Option<&Journal>,
     next_seq: u64,
 ) -> Result<(Option<SpanFile>, Found), String> {
-    let (Some(path), Some(journal)) = (store.place().path(), journal) else {
+    let (Some(path), Some(journal)) = (beside, journal) else {
         return Ok((None, Found::default()));
     };
     let without = |error: String| {
@@ -53,7 +55,8 @@ impl Shared {
 
     /// Has the spans go with a log that has moved; called by the writer.
     pub fn move_spans(&self, store: &Store, journal: Option<&Journal>, next_seq: u64) {
-        let (file, found) = open_spans(store, journal, next_seq).unwrap_or_else(|note| {
+        let opened = open_spans(store, store.place().path(), journal, next_seq);
+        let (file, found) = opened.unwrap_or_else(|note| {
             self.note(note);
             Default::default()
         });
@@ -64,6 +67,22 @@ impl Shared {
         {
             self.note(format!("the spans that run have not moved: {error}"));
         }
+    }
+
+    /// Records a span of another process that is gone; called by the writer.
+    pub fn interrupt(&self, span: Started) -> Result<(), String> {
+        let mut batch = Arc::unwrap_or_clone(span.batch);
+        batch.interrupt_span(span.started_at_us);
+        let batch = Arc::new(batch);
+        let origin = Origin {
+            ids: IdRange::starting_at(span.id),
+            recorded_at_us: None,
+        };
+        self.queue
+            .push(Arc::clone(&batch), Durability::Process, Some(origin))?;
+        self.count(&batch);
+        self.metrics.figures.interrupted.inc();
+        Ok(())
     }
 }
 

@@ -63,7 +63,22 @@ impl SpanFile {
     /// The same with files of another kind.
     pub fn open_in(layer: Arc<dyn FileLayer>, sidecar: &Path) -> Result<(Self, Found), OpenError> {
         let names = Names::beside(sidecar);
-        let path = names.spans();
+        Self::open_at(layer, names.spans(), names)
+    }
+
+    /// Opens what a process that is gone has left beside its spool, whose lock must be held. A damaged file is set aside
+    /// as the log's own would be: there are as many spools as there have been guests.
+    pub fn open_left(spool: &Path, log: &Path) -> Result<(Self, Found), OpenError> {
+        let path = Names::beside(spool).spans();
+        Self::open_at(Arc::new(Disk), path, Names::beside(log))
+    }
+
+    /// `names` are those that a damaged file gets one of; they are in the same directory.
+    fn open_at(
+        layer: Arc<dyn FileLayer>,
+        path: PathBuf,
+        names: Names,
+    ) -> Result<(Self, Found), OpenError> {
         let now_s = crate::clock::now_us() as u64 / 1_000_000;
         let mut file = Self {
             layer,

@@ -4,6 +4,9 @@
 //! operations in, those of guests that are gone and those of guests that still write, and deletes the segments that it
 //! has committed. So a segment that has gone has been taken over, and that is all the two need to tell each other.
 //!
+//! A guest's running spans stand in a file beside its spool. When the guest is gone, the owner records what is left in it
+//! as interrupted.
+//!
 //! The log remembers how far each spool has been taken in. That is stored just after the commit, and a crash in between
 //! shows by the ids, which operations keep: what the log has is passed by.
 
@@ -12,9 +15,10 @@ use super::file::{Disk, FileLayer};
 use super::frame::{Scanner, Step};
 use super::owner::OwnerLock;
 use super::segment::Names;
+use super::spans::{SpanFile, Started};
 use super::Limits;
-use crate::record::Pending;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::record::{Pending, Source};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,14 +58,32 @@ struct Progress {
     next_seq: u64,
     /// A frame was found that the log does not have: so it has none of those behind it.
     beyond_log: bool,
+    /// It has been said that its spans cannot be read.
+    is_noted: bool,
 }
+
+/// What a spool has of files.
+#[derive(Default)]
+struct Files {
+    /// The numbers of its segments.
+    segments: BTreeSet<u64>,
+    has_spans: bool,
+}
+
+/// Tells which of these operations the log has.
+pub type InLog<'a> = dyn FnMut(&[u128]) -> Result<HashSet<u128>, String> + 'a;
 
 /// What a look at the spools gave.
 #[derive(Default)]
 pub struct Found {
     pub batches: Vec<Pending>,
-    /// To be deleted once the batches are committed.
+    /// Spans of guests that are gone: none is in the log or among the batches.
+    pub interrupted: Vec<Started>,
+    /// What there is to say about files that are damaged or cannot be read.
+    pub notes: Vec<String>,
+    /// To be deleted once all of this is committed.
     finished: Vec<PathBuf>,
+    span_files: Vec<SpanFile>,
     /// Locks of spools whose guests are gone, held until then.
     _locks: Vec<OwnerLock>,
     /// How far each spool that is there has been taken in with this: its name, and the `seq` behind.
@@ -79,6 +101,27 @@ impl Found {
                 _ => {}
             }
         }
+        self.span_files
+            .into_iter()
+            .try_for_each(|mut file| file.remove())
+    }
+
+    /// Adds the spans of a spool whose operations have all been read.
+    fn add_spans(&mut self, spool: &Path, log: &Path, in_log: &mut InLog) -> Result<(), String> {
+        let (file, left) = SpanFile::open_left(spool, log).map_err(|error| error.to_string())?;
+        let ids: Vec<u128> = left.interrupted.iter().map(|span| span.id).collect();
+        // A guest can be killed after it has recorded the end of a span, and before its file says so.
+        let mut ended = in_log(&ids)?;
+        for (stamp, batch) in &self.batches {
+            if batch.source == Source::Span {
+                ended.extend((0..batch.rows()).map(|row| stamp.ids.id(row)));
+            }
+        }
+        let interrupted = left.interrupted.into_iter();
+        self.interrupted
+            .extend(interrupted.filter(|span| !ended.contains(&span.id)));
+        self.notes.extend(left.note);
+        self.span_files.push(file);
         Ok(())
     }
 }
@@ -92,7 +135,7 @@ impl Spools {
             .map(|(name, next_seq)| {
                 let progress = Progress {
                     next_seq,
-                    beyond_log: false,
+                    ..Progress::default()
                 };
                 (directory.join(name), progress)
             })
@@ -103,19 +146,16 @@ impl Spools {
         }
     }
 
-    /// The next operations of all spools. `is_in_log` tells whether the log has the operation with this id.
+    /// The next operations of all spools.
     ///
     /// What it gives must be committed and its positions stored before the next call. Where that fails, and after a
     /// start, begin anew with the stored positions and with nothing waiting to be committed.
-    pub fn look(
-        &mut self,
-        is_in_log: &mut dyn FnMut(u128) -> Result<bool, String>,
-    ) -> Result<Found, String> {
+    pub fn look(&mut self, in_log: &mut InLog) -> Result<Found, String> {
         let mut found = Found::default();
         let mut bytes = 0;
         let spools = self.list().map_err(|error| error.to_string())?;
         self.seen.retain(|spool, _| spools.contains_key(spool));
-        for (spool, segments) in spools {
+        for (spool, files) in spools {
             if bytes >= TAKE_BYTES_MAX {
                 break;
             }
@@ -124,16 +164,29 @@ impl Spools {
             // A guest that lives holds its lock, and goes on writing to its last segment.
             let lock = OwnerLock::take(&names.lock())
                 .map_err(|error| FileError::of("lock", names.lock())(error).to_string())?;
-            let live_segment = segments.last().copied().filter(|_| lock.is_none());
-            for number in segments {
+            let last = files.segments.last().copied();
+            let live_segment = last.filter(|_| lock.is_none());
+            let mut read = Read::Whole;
+            for number in files.segments {
                 let path = names.segment(number);
-                let read =
-                    read_segment(&path, progress, is_in_log, &mut found.batches, &mut bytes)?;
-                if read == Read::Whole && live_segment != Some(number) {
-                    found.finished.push(path);
-                }
+                read = read_segment(&path, progress, in_log, &mut found.batches, &mut bytes)?;
                 if read == Read::Part {
                     break;
+                }
+                if live_segment != Some(number) {
+                    found.finished.push(path);
+                }
+            }
+            if files.has_spans && lock.is_some() && read == Read::Whole {
+                match found.add_spans(&spool, &self.log, in_log) {
+                    // The next look tries again.
+                    Err(error) if !progress.is_noted => {
+                        progress.is_noted = true;
+                        found.notes.push(format!(
+                            "spans of a process that is gone cannot be taken in: {error}"
+                        ));
+                    }
+                    _ => {}
                 }
             }
             found._locks.extend(lock);
@@ -148,10 +201,10 @@ impl Spools {
         Ok(found)
     }
 
-    /// The spools that have segments, and the numbers of these.
-    fn list(&self) -> Result<BTreeMap<PathBuf, BTreeSet<u64>>, FileError> {
+    /// The spools that have something to take in.
+    fn list(&self) -> Result<BTreeMap<PathBuf, Files>, FileError> {
         let names = Names::beside(&self.log);
-        let mut spools: BTreeMap<PathBuf, BTreeSet<u64>> = BTreeMap::new();
+        let mut spools: BTreeMap<PathBuf, Files> = BTreeMap::new();
         let Some(log_name) = self.log.file_name().and_then(|name| name.to_str()) else {
             return Ok(spools);
         };
@@ -168,8 +221,11 @@ impl Spools {
                 continue;
             };
             let spool = names.directory.join(spool);
-            if let Some(number) = Names::beside(&spool).number(&entry) {
-                spools.entry(spool).or_default().insert(number);
+            let of_spool = Names::beside(&spool);
+            if let Some(number) = of_spool.number(&entry) {
+                spools.entry(spool).or_default().segments.insert(number);
+            } else if of_spool.spans().file_name() == Some(&entry) {
+                spools.entry(spool).or_default().has_spans = true;
             }
         }
         Ok(spools)
@@ -187,7 +243,7 @@ enum Read {
 fn read_segment(
     path: &Path,
     progress: &mut Progress,
-    is_in_log: &mut dyn FnMut(u128) -> Result<bool, String>,
+    in_log: &mut InLog,
     batches: &mut Vec<Pending>,
     bytes: &mut usize,
 ) -> Result<Read, String> {
@@ -206,7 +262,7 @@ fn read_segment(
             Step::Batch((stamp, batch)) => {
                 progress.next_seq = stamp.first_seq + batch.rows() as u64;
                 if !progress.beyond_log {
-                    if is_in_log(stamp.ids.id(0))? {
+                    if !in_log(&[stamp.ids.id(0)])?.is_empty() {
                         continue;
                     }
                     progress.beyond_log = true;

@@ -110,15 +110,6 @@ impl Store {
         })
     }
 
-    /// Whether the log has the operation with this id.
-    pub fn has(&self, id: u128) -> Result<bool, String> {
-        let statement = self.connection.prepare(
-            "SELECT count(*) FROM operation_log WHERE id = CAST(CAST($id AS VARCHAR) AS UUID)",
-        )?;
-        statement.bind_text("id", &format!("{id:032x}"))?;
-        Ok(statement.execute()?.count()? > 0)
-    }
-
     /// Bytes that the log takes: used blocks of the file, or memory of its tables.
     pub fn used_bytes(&self) -> Result<u64, String> {
         read::used_bytes(&self.connection, &self.catalog, &self.place)
