@@ -1,5 +1,7 @@
 //! Spans and their file, against files that fail, lose power and are damaged: see `journal::tests::simulated`.
 
+mod corruption;
+
 use super::*;
 use crate::journal::tests::simulated::Files;
 use crate::journal::Found;
@@ -186,27 +188,6 @@ fn a_torn_end_takes_nothing_else_with_it() {
         let after = found_after_kill(&files);
         assert_eq!(after.len(), whole + 1, "cut at {cut}");
         assert_eq!(after[whole], more[0]);
-    }
-}
-
-#[test]
-fn damage_is_no_span_and_the_file_is_set_aside() {
-    let files = Files::new();
-    let all = spans(0..3);
-    let spans = begin(&files);
-    spans.start(&all, Durability::Process).unwrap();
-    let bytes = files.bytes(FILE);
-    for at in 0..bytes.len() {
-        let files = Files::new();
-        let mut damaged = bytes.clone();
-        damaged[at] ^= 0x41;
-        files.put(FILE, damaged);
-        let (mut file, found) = open(&files);
-        assert!(found.interrupted.len() < 3, "byte {at}");
-        assert!(found.interrupted.iter().all(|span| all.contains(span)));
-        file.remove().unwrap();
-        assert!(!files.names().contains(&FILE.to_owned()));
-        assert_eq!(files.names().len(), usize::from(found.note.is_some()));
     }
 }
 

@@ -102,8 +102,9 @@ fn four(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte]))
 }
 
-/// Reads a file. Bytes of any kind do no harm: a frame that is not whole is passed by, and so is what follows it, if
-/// it is not known where that begins.
+/// Reads a file. Bytes of any kind do no harm: what is no whole frame is passed by, and reading goes on with the next one
+/// that is, wherever it begins. So damage costs the frames that it hits and no other, and it shows by what follows it:
+/// where nothing does, it looks like the torn end that a write leaves which was not finished.
 pub fn read(bytes: &[u8]) -> Contents {
     let mut contents = Contents::default();
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
@@ -119,42 +120,73 @@ pub fn read(bytes: &[u8]) -> Contents {
         return contents;
     }
     contents.end = HEADER_BYTES;
-    let mut at = HEADER_BYTES;
-    while bytes.len() - at >= PREFIX_BYTES {
-        let length = PREFIX_BYTES as u64 + u64::from(four(bytes, at + 4));
-        if length > (bytes.len() - at) as u64 {
-            break;
+    while let Some((at, frame)) = next(bytes, contents.end) {
+        if at != contents.end {
+            contents.damage = Some("some of its frames are damaged".into());
         }
-        let frame = &bytes[at..at + length as usize];
-        at += frame.len();
-        if four(frame, 0) == crc32c::crc32c(&frame[4..]) && contents.take(frame) {
-            if contents.end + frame.len() != at {
-                contents.damage = Some("some of its frames are damaged".into());
+        contents.end = at + PREFIX_BYTES + frame.body_bytes;
+        match frame.what {
+            What::Started(span) => {
+                contents.running.insert(span.id, span);
             }
-            contents.end = at;
+            What::Ended(ids) => ids.iter().for_each(|id| {
+                contents.running.remove(id);
+            }),
         }
     }
     contents
 }
 
-impl Contents {
-    fn take(&mut self, frame: &[u8]) -> bool {
-        let body = &frame[PREFIX_BYTES..];
-        match frame[8] {
-            STARTED => match read_started(frame) {
-                Some(span) => {
-                    self.running.insert(span.id, span);
-                    true
-                }
-                None => false,
-            },
-            ENDED if body.len().is_multiple_of(ID_BYTES) => {
-                for id in body.as_chunks::<ID_BYTES>().0 {
-                    self.running.remove(&u128::from_le_bytes(*id));
-                }
-                true
-            }
-            _ => false,
-        }
+enum What {
+    Started(Started),
+    Ended(Vec<u128>),
+}
+
+struct Frame {
+    what: What,
+    body_bytes: usize,
+}
+
+/// The next whole frame from `at` on, and where it begins.
+fn next(bytes: &[u8], at: usize) -> Option<(usize, Frame)> {
+    // Where only a body is damaged, the length tells where the next frame begins. A text may look like a frame, so the
+    // bytes between are looked into only if that leads nowhere.
+    let behind = frame_at(bytes, at).map(|frame| at + frame.len());
+    let anywhere = at + 1..bytes.len();
+    [Some(at), behind]
+        .into_iter()
+        .flatten()
+        .chain(anywhere)
+        .find_map(|at| Some((at, whole(frame_at(bytes, at)?)?)))
+}
+
+/// What would be a frame, by its length alone.
+fn frame_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = bytes.get(at..).filter(|rest| rest.len() >= PREFIX_BYTES)?;
+    let body_bytes = usize::try_from(four(rest, 4)).ok()?;
+    rest.get(..PREFIX_BYTES.checked_add(body_bytes)?)
+}
+
+fn whole(frame: &[u8]) -> Option<Frame> {
+    let body = &frame[PREFIX_BYTES..];
+    // Cheap to tell, and seldom by chance: the checksum of what is no frame might take in the whole file.
+    let may_be = match frame[8] {
+        STARTED => body.starts_with(&1_u32.to_le_bytes()),
+        ENDED => body.len().is_multiple_of(ID_BYTES),
+        _ => false,
+    };
+    if !may_be || four(frame, 0) != crc32c::crc32c(&frame[4..]) {
+        return None;
     }
+    let what = match frame[8] {
+        STARTED => What::Started(read_started(frame)?),
+        _ => {
+            let ids = body.as_chunks::<ID_BYTES>().0.iter();
+            What::Ended(ids.map(|id| u128::from_le_bytes(*id)).collect())
+        }
+    };
+    Some(Frame {
+        what,
+        body_bytes: body.len(),
+    })
 }
