@@ -1,6 +1,7 @@
 """kill -9 at any moment: what was acknowledged is in the log exactly once, and nothing is there by half.
 
-OPLOG_TEST_KILLS sets how often (100 in each engine), OPLOG_TEST_SEED repeats a run's moments.
+100 kills in each engine, which is 200 in a run of `make test`; OPLOG_TEST_KILLS sets another number. OPLOG_TEST_SEED repeats a
+run's moments.
 """
 
 from __future__ import annotations
