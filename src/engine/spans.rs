@@ -78,9 +78,10 @@ impl Shared {
             ids: IdRange::starting_at(span.id),
             recorded_at_us: None,
         };
-        self.queue
+        let stamp = self
+            .queue
             .push(Arc::clone(&batch), Durability::Process, Some(origin))?;
-        self.count(&batch);
+        self.count(&batch, &stamp);
         self.metrics.figures.interrupted.inc();
         Ok(())
     }
