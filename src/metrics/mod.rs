@@ -7,6 +7,8 @@
 //! The registry is our own: to gather and encode 10,000 series takes the `prometheus` crate about nine times as long,
 //! it has no OpenMetrics, and its totals cannot be restored.
 
+#[cfg(test)]
+mod against_crate;
 mod family;
 mod figures;
 mod names;
