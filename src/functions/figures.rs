@@ -335,6 +335,42 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
             "Operations counted under the label value other, beyond oplog_max_series",
         ),
         (
+            "metrics",
+            engine.registry().len().to_string(),
+            "metrics",
+            "Metrics of oplog and of services",
+        ),
+        (
+            "metrics_max",
+            crate::metrics::METRICS_MAX.to_string(),
+            "metrics",
+            "How many there may be; one more is an error",
+        ),
+        (
+            "metrics_bytes",
+            engine.registry().bytes().to_string(),
+            "bytes",
+            "Memory that they take, and the text that they make",
+        ),
+        (
+            "metrics_bytes_max",
+            crate::metrics::REGISTRY_BYTES_MAX.to_string(),
+            "bytes",
+            "What they may take; further label sets count under the label value other",
+        ),
+        (
+            "rejected_metric_updates",
+            figures.rejected_updates.get().to_string(),
+            "updates",
+            "Values of a service's metrics that were invalid, with oplog_strict = false",
+        ),
+        (
+            "folded_metric_updates",
+            figures.folded_updates.get().to_string(),
+            "updates",
+            "Values of a service's metrics under the label value other",
+        ),
+        (
             "purged_operations",
             figures.purged.get().to_string(),
             "operations",

@@ -22,10 +22,10 @@ mod samples;
 mod series;
 mod totals;
 
-pub use family::{pack, Family, Kind};
+pub use family::{pack, Family, Kind, REGISTRY_BYTES_MAX};
 pub use figures::Figures;
 pub use operations::Rules;
-pub use registry::{Registry, StoredFamily};
+pub use registry::{Registry, StoredFamily, METRICS_MAX};
 pub use render::{Exposition, Format};
 pub use samples::{Sample, Samples};
 pub use series::Stage;

@@ -6,7 +6,7 @@ use super::family::{unpack, Kind, Owner};
 use super::registry::StoredFamily;
 use super::series::Counted;
 use super::Registry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A row of `metric_families`.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,11 +81,9 @@ impl Totals {
             .into_iter()
             .filter(|family| family.owner != Owner::Engine)
             .collect();
-        let replaced = self
-            .saved
-            .keys()
-            .any(|id| !families.iter().any(|family| family.id == *id));
-        if replaced {
+        let live: HashSet<u64> = families.iter().map(|family| family.id).collect();
+        if self.saved.keys().any(|id| !live.contains(id)) {
+            // One was replaced: its rows go.
             self.failed();
         }
         let mut changes = Changes {
