@@ -19,6 +19,13 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the owner of a log looks for what other processes recorded for it.
 const SPOOL_INTERVAL: Duration = Duration::from_secs(2);
 
+/// A log in memory is looked at when it may have grown by so much: its instance has room for a few times that beyond the
+/// log's limit.
+const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What a row takes in DuckDB's memory besides its texts.
+const ROW_BYTES: usize = 256;
+
 /// What callers ask of the writer. A command that answers does so when it is done.
 pub enum Command {
     /// A setting's value, none to forget it.
@@ -34,6 +41,7 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         shared,
         unstored: BTreeMap::new(),
         retention_at: Instant::now() + RETENTION_INTERVAL,
+        growth_bytes: 0,
         spools: None,
         spools_stored: Vec::new(),
         spools_at: Instant::now(),
@@ -55,6 +63,8 @@ struct Writer<'a> {
     /// Settings to be stored with the next commit.
     unstored: BTreeMap<&'static str, Option<String>>,
     retention_at: Instant,
+    /// What a log in memory may have grown by since it was last looked at.
+    growth_bytes: usize,
     /// What other processes recorded for this log; none before the first look, and after one that failed.
     spools: Option<Spools>,
     /// The positions that the log has.
@@ -220,14 +230,36 @@ impl Writer<'_> {
             Ok(()) => {
                 metrics.figures.committed(started.elapsed());
                 self.unstored.clear();
+                self.growth_bytes += growth_bytes(&batches);
                 self.shared.queue.committed(batches);
             }
             Err(error) => {
                 metrics.figures.commit_errors.inc();
                 self.totals.failed();
                 metrics.registry.set_unsaved();
+                // It may be for want of memory.
+                self.growth_bytes = GROWTH_BYTES_MAX;
                 self.keep(batches, &error);
             }
+        }
+        self.keep_in_memory();
+    }
+
+    /// Purges a log in memory that has become too large, without waiting for the next run of retention: until then a
+    /// burst could take all that its instance has.
+    fn keep_in_memory(&mut self) {
+        if *self.store.place() != Place::Memory || self.growth_bytes < GROWTH_BYTES_MAX {
+            return;
+        }
+        self.growth_bytes = 0;
+        let purged = match self.store.is_too_large(&self.shared.policy()) {
+            Ok(true) => self.purge().map(|_| ()),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = purged {
+            self.shared
+                .note(format!("the log in memory cannot be made smaller: {error}"));
         }
     }
 
@@ -321,4 +353,9 @@ impl Writer<'_> {
 fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
     let (families, values) = store.totals()?;
     Ok(assemble(&families, &values))
+}
+
+fn growth_bytes(batches: &[Pending]) -> usize {
+    let bytes = |(_, batch): &Pending| batch.bytes() + ROW_BYTES * batch.rows();
+    batches.iter().map(bytes).sum()
 }

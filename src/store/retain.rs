@@ -53,15 +53,23 @@ impl Store {
         if by_age > 0 {
             self.checkpoint_after_purge();
         }
-        let max_bytes = match self.place {
-            Place::Memory => policy.max_bytes.min(MEMORY_BYTES_MAX),
-            Place::File(_) => policy.max_bytes,
-        };
-        let by_size = self.purge_by_size(max_bytes, now_us)?;
+        let by_size = self.purge_by_size(self.max_bytes(policy), now_us)?;
         if read::wal_bytes(&self.place) > WAL_BYTES_QUIET {
             self.checkpoint_after_purge();
         }
         Ok(Purged { by_age, by_size })
+    }
+
+    fn max_bytes(&self, policy: &RetentionPolicy) -> u64 {
+        match self.place {
+            Place::Memory => policy.max_bytes.min(MEMORY_BYTES_MAX),
+            Place::File(_) => policy.max_bytes,
+        }
+    }
+
+    /// Whether the log takes more than the policy allows.
+    pub fn is_too_large(&self, policy: &RetentionPolicy) -> Result<bool, String> {
+        Ok(self.used_bytes()? > self.max_bytes(policy))
     }
 
     fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, String> {

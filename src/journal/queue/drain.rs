@@ -6,6 +6,11 @@ use crate::record::Pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What is taken at a time where there is no journal: there the store is in memory, which a commit must not fill before
+/// its size can be looked at.
+const TAKE_ROWS_MAX: usize = 100_000;
+const TAKE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 impl Queue {
     /// The writer's wait: returns when something is due, at the latest at `until`.
     pub fn wait(&self, flush_interval: Duration, until: Instant) -> Wake {
@@ -41,10 +46,18 @@ impl Queue {
     pub fn take(&self) -> Result<Vec<Pending>, String> {
         let mut guard = self.lock();
         let state = &mut guard.0;
-        state.oldest_at = None;
         if !state.pending.is_empty() {
-            return Ok(std::mem::take(&mut state.pending));
+            let count = match state.journal {
+                Some(_) => state.pending.len(),
+                None => fitting(&state.pending),
+            };
+            let rest = state.pending.split_off(count);
+            if rest.is_empty() {
+                state.oldest_at = None;
+            }
+            return Ok(std::mem::replace(&mut state.pending, rest));
         }
+        state.oldest_at = None;
         let (Some(from), Some(journal)) = (state.spilled_from, state.journal.clone()) else {
             return Ok(Vec::new());
         };
@@ -142,4 +155,18 @@ impl Queue {
         drop(guard);
         self.progress.notify_all();
     }
+}
+
+/// How many batches to take where memory is short: one at least.
+fn fitting(pending: &[Pending]) -> usize {
+    let (mut rows, mut bytes) = (0, 0);
+    pending
+        .iter()
+        .take_while(|(_, batch)| {
+            let fits = rows < TAKE_ROWS_MAX && bytes < TAKE_BYTES_MAX;
+            rows += batch.rows();
+            bytes += batch.bytes();
+            fits
+        })
+        .count()
 }

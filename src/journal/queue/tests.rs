@@ -140,3 +140,29 @@ fn what_a_journal_has_lost_at_its_end_is_not_waited_for() {
     drop(queue);
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+fn without_a_journal_the_writer_takes_a_part_at_a_time_and_comes_back_for_the_rest() {
+    let queue = Queue::new(1, None);
+    let batches = 120;
+    let waiting = batch(2000);
+    for _ in 0..batches {
+        queue
+            .push(Arc::clone(&waiting), Durability::Memory, None)
+            .unwrap();
+    }
+    let hour = Duration::from_secs(3600);
+    let mut next_seq = 1;
+    for rows in [100_000, 100_000, 40_000] {
+        // They are due since the oldest was, whichever is the oldest now.
+        assert!(queue.wait(SOON / 10, Instant::now() + hour).commit);
+        let taken = queue.take().unwrap();
+        assert_eq!(taken[0].0.first_seq, next_seq);
+        assert_eq!(taken.len() * 2000, rows);
+        next_seq += rows as u64;
+        queue.committed(taken);
+        assert_eq!(queue.committed_seq(), next_seq);
+    }
+    assert!(queue.is_empty());
+    assert!(!queue.wait(SOON, Instant::now() + SOON).commit);
+}
