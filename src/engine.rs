@@ -4,7 +4,12 @@
 //! Its life: the functions that `LOAD` registers share one engine; when DuckDB destroys them with the host instance,
 //! the last one drops it, and everything accepted is committed and the file closed before that returns.
 
+mod alerts;
+mod health;
+mod observed;
 mod spans;
+
+pub use observed::{Observed, RetentionRun};
 
 use crate::journal::{self, Durability, Journal, Limits, Queue, QueueFigures, Recovery};
 use crate::metrics::{assemble, Family, Metrics, Registry, Rules};
@@ -27,8 +32,7 @@ pub struct Shared {
     pub queue: Queue,
     pub spans: Spans,
     pub metrics: Metrics,
-    /// The file of the database that was the first to load this log.
-    host_path: Option<PathBuf>,
+    pub observed: Observed,
     settings: RwLock<Settings>,
     log: RwLock<Log>,
     spools: Mutex<SpoolFigures>,
@@ -202,12 +206,14 @@ impl Engine {
                 Place::File(PathBuf::from(format!("{}.oplog", path.display())))
             }),
         };
-        match wanted.path().map(absolute) {
-            None => Self::start(&Place::Memory, host_path).map(Self::shared),
-            Some(path) => {
-                registry::get_or_open(&path, || Self::start(&Place::File(path.clone()), host_path))
-            }
+        let engine = match wanted.path().map(absolute) {
+            None => Self::start(&Place::Memory).map(Self::shared),
+            Some(path) => registry::get_or_open(&path, || Self::start(&Place::File(path.clone()))),
+        }?;
+        if let Some(path) = host_path {
+            engine.shared.observed.add_host(&absolute(path));
         }
+        Ok(engine)
     }
 
     /// The engine as its hosts share it.
@@ -218,7 +224,7 @@ impl Engine {
         engine
     }
 
-    fn start(wanted: &Place, host_path: Option<&Path>) -> Result<Self, String> {
+    fn start(wanted: &Place) -> Result<Self, String> {
         let (opened, role, journaled) = match open_with_journal(wanted) {
             Ok((opened, journaled)) => (opened, Role::Owner, journaled),
             Err(error) => {
@@ -265,7 +271,6 @@ impl Engine {
         }
         let queue = Queue::new(next_seq, journal);
         let shared = Arc::new(Shared {
-            host_path: host_path.map(Path::to_path_buf),
             queue: if spool.is_some() {
                 queue.spool()
             } else {
@@ -274,6 +279,7 @@ impl Engine {
             spans,
             spools: Mutex::default(),
             metrics,
+            observed: Observed::new(),
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
                 reader: Some(store.reader()),
@@ -480,7 +486,9 @@ impl Engine {
         let spans = self.shared.spans.figures();
         figures.active_spans.set(spans.running as f64);
         let place = read(&self.shared.log).place.clone();
-        let host = self.shared.host_path.as_deref().map(|path| ("host", path));
+        // Hosts that share a log share its metrics; the first one stands for them.
+        let hosts = self.shared.observed.hosts();
+        let host = hosts.first().map(|path| ("host", path.as_path()));
         let log = place.path().map(|path| ("log", path));
         let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
         self.shared.metrics.measure(&databases);

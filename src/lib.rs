@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod alerts;
 mod clock;
 mod engine;
 mod functions;
@@ -20,8 +21,8 @@ mod store;
 mod writer;
 
 use functions::{
-    active, describe, figures, finish, metrics as exposition, publish, readings,
-    record as recording, relations, start, version, Session,
+    active, alerts as alerting, describe, figures, finish, metrics as exposition, publish,
+    readings, record as recording, relations, start, version, Session,
 };
 use host::{ExtensionAccess, ExtensionInfo, Host};
 
@@ -45,9 +46,10 @@ fn register(host: &Host<'_>) -> Result<(), String> {
     for reading in readings::ALL {
         host.register_table(readings::ReadingFunction::new(&session, reading))?;
     }
-    for figure in figures::ALL {
+    for figure in figures::ALL.iter().chain(alerting::ALL) {
         host.register_table(figures::FigureFunction::new(&session, figure))?;
     }
+    host.register_table(alerting::AlertSet::new(&session))?;
     host.register_table(figures::FigureFunction::new(&session, &figures::METRICS))?;
     host.register_replacement(Box::new(relations::answer));
     Ok(())

@@ -1,9 +1,11 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
+use crate::alerts::{Rule, RuleChange};
 use crate::engine::{open_journal, Shared};
 use crate::journal::{Durability, Origin, Queue, Spools};
 use crate::metrics::{assemble, Metrics, StoredFamily, Totals};
 use crate::record::Pending;
+use crate::resources::SAMPLE_INTERVAL_US;
 use crate::settings::{Setting, Value};
 use crate::store::{self, OpenError, Place, Purged, SettingChange, Store};
 use std::collections::BTreeMap;
@@ -26,12 +28,17 @@ const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What a row takes in DuckDB's memory besides its texts.
 const ROW_BYTES: usize = 256;
 
+/// How often what the process uses is sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
+
 /// What callers ask of the writer. A command that answers does so when it is done.
 pub enum Command {
     /// A setting's value, none to forget it.
     Store(Setting, Option<Value>),
     Purge(Sender<Result<Purged, String>>),
     Move(PathBuf, Sender<Result<u64, String>>),
+    ChangeRule(String, Box<RuleChange>, Sender<Result<Rule, String>>),
+    DropRule(String, Sender<Result<(), String>>),
 }
 
 /// The thread's body: returns when the queue is shut down. The store is closed before that.
@@ -48,6 +55,7 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         totals: Totals::default(),
         totals_at: None,
         counted_seq: 0,
+        sample_at: Instant::now(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| writer.serve(commands)));
     // Nobody may wait for a thread that is gone.
@@ -76,6 +84,7 @@ struct Writer<'a> {
     totals_at: Option<Instant>,
     /// Operations below this count as committed already: a commit that is tried again counts once.
     counted_seq: u64,
+    sample_at: Instant,
 }
 
 impl Writer<'_> {
@@ -83,11 +92,10 @@ impl Writer<'_> {
         loop {
             let interval = self.shared.settings().flush_interval();
             let has_spools = self.store.place().path().is_some();
-            let mut until = if has_spools {
-                self.spools_at.min(self.retention_at)
-            } else {
-                self.retention_at
-            };
+            let mut until = self.sample_at.min(self.retention_at);
+            if has_spools {
+                until = until.min(self.spools_at);
+            }
             if self.shared.metrics.registry.is_unsaved() {
                 let totals_at = self
                     .totals_at
@@ -108,12 +116,18 @@ impl Writer<'_> {
             if wake.commit || totals_due || !self.unstored.is_empty() {
                 self.commit();
             }
+            if Instant::now() >= self.sample_at {
+                self.sample_at = Instant::now() + SAMPLE_INTERVAL;
+                self.shared.observed.sample(self.store.place().path());
+            }
             if has_spools && Instant::now() >= self.spools_at {
-                if let Err(error) = self.take_in_spools() {
+                let error = self.take_in_spools().err();
+                if let Some(error) = &error {
                     self.spools = None;
                     self.shared
                         .note(format!("a spool cannot be taken in: {error}"));
                 }
+                self.shared.observed.note_spools(error);
             }
             if Instant::now() >= self.retention_at {
                 if let Err(error) = self.purge() {
@@ -196,6 +210,12 @@ impl Writer<'_> {
             Command::Move(path, reply) => {
                 let _ = reply.send(self.move_to(&path));
             }
+            Command::ChangeRule(name, change, reply) => {
+                let _ = reply.send(self.store.change_rule(&name, *change));
+            }
+            Command::DropRule(name, reply) => {
+                let _ = reply.send(self.store.drop_rule(&name));
+            }
         }
     }
 
@@ -274,9 +294,11 @@ impl Writer<'_> {
         let now_seconds = crate::clock::now_us() as f64 / 1e6;
         let figures = &self.shared.metrics.figures;
         figures.retention_at_seconds.set(now_seconds);
-        let purged = self
+        let outcome = self
             .store
-            .purge(&self.shared.policy(), crate::clock::now_us())?;
+            .purge(&self.shared.policy(), crate::clock::now_us());
+        self.shared.observed.note_retention(outcome.clone());
+        let purged = outcome?;
         self.shared
             .metrics
             .figures

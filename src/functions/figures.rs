@@ -451,47 +451,19 @@ pub struct Scan {
     columns: Vec<usize>,
 }
 
-impl Table for FigureFunction {
-    type Bound = Vec<String>;
-    type Scan = Scan;
-
-    fn name(&self) -> &'static str {
-        self.figure.name
-    }
-
-    fn positional(&self) -> Vec<TypeId> {
-        vec![TypeId::Varchar; self.figure.positional.len()]
-    }
-
-    fn named(&self) -> Vec<(&'static str, TypeId)> {
-        Vec::new()
-    }
-
-    fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
-        self.session.apply_settings(bind.context())?;
-        for (name, type_id, _) in self.figure.columns {
-            bind.add_column(name, &column_type(*type_id));
-        }
-        Ok((0..self.figure.positional.len())
-            .map(|index| {
-                bind.positional(index)
-                    .map_or(String::new(), |value| value.text())
-            })
-            .collect())
-    }
-
-    fn start(&self, parameters: &Vec<String>, columns: &[usize]) -> Result<Scan, String> {
-        let rows = (self.figure.answer)(self.session.engine(), parameters)
-            .map_err(|error| format!("{}: {error}", self.figure.name))?;
-        Ok(Scan {
+impl Scan {
+    /// `columns` are the positions of those that the host wants.
+    pub fn new(rows: Vec<Vec<Value>>, columns: &[usize]) -> Self {
+        Self {
             rows: rows.into_iter(),
             columns: columns.to_vec(),
-        })
+        }
     }
 
-    fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
-        let chunk: Vec<Vec<Value>> = scan.rows.by_ref().take(crate::host::VECTOR_SIZE).collect();
-        for (to, from) in scan.columns.iter().enumerate() {
+    /// Fills a chunk; zero rows are the end.
+    pub fn next_into(&mut self, output: &mut TableOutput) -> usize {
+        let chunk: Vec<Vec<Value>> = self.rows.by_ref().take(crate::host::VECTOR_SIZE).collect();
+        for (to, from) in self.columns.iter().enumerate() {
             if matches!(
                 chunk.first().and_then(|row| row.get(*from)),
                 Some(Value::Map(_))
@@ -524,6 +496,46 @@ impl Table for FigureFunction {
                 }
             }
         }
-        Ok(chunk.len())
+        chunk.len()
+    }
+}
+
+impl Table for FigureFunction {
+    type Bound = Vec<String>;
+    type Scan = Scan;
+
+    fn name(&self) -> &'static str {
+        self.figure.name
+    }
+
+    fn positional(&self) -> Vec<TypeId> {
+        vec![TypeId::Varchar; self.figure.positional.len()]
+    }
+
+    fn named(&self) -> Vec<(&'static str, TypeId)> {
+        Vec::new()
+    }
+
+    fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
+        self.session.apply_settings(bind.context())?;
+        for (name, type_id, _) in self.figure.columns {
+            bind.add_column(name, &column_type(*type_id));
+        }
+        Ok((0..self.figure.positional.len())
+            .map(|index| {
+                bind.positional(index)
+                    .map_or(String::new(), |value| value.text())
+            })
+            .collect())
+    }
+
+    fn start(&self, parameters: &Vec<String>, columns: &[usize]) -> Result<Scan, String> {
+        let rows = (self.figure.answer)(self.session.engine(), parameters)
+            .map_err(|error| format!("{}: {error}", self.figure.name))?;
+        Ok(Scan::new(rows, columns))
+    }
+
+    fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
+        Ok(scan.next_into(output))
     }
 }

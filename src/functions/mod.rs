@@ -2,6 +2,7 @@
 //! the surface test come from these declarations.
 
 pub mod active;
+pub mod alerts;
 pub mod describe;
 pub mod figures;
 pub mod finish;

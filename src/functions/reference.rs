@@ -1,12 +1,14 @@
 //! docs/functions.md, made of the declarations. The test below fails where the file is not what they say;
 //! `make reference` writes it anew.
 
+use super::alerts::{self, AlertSet};
 use super::figures::{self, Figure};
 use super::parameters::{Parameter, Role};
 use super::readings::{self, Column, Columns, Reading};
 use super::{
     active, describe, finish, metrics, publish, record, relations, start, version, Documentation,
 };
+use crate::host::TypeId;
 use crate::record::{Field, Kind};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;
@@ -37,6 +39,11 @@ fn rendered() -> String {
         figure(&mut out, function);
     }
     scalar(&mut out, "oplog_version", &version::DOCUMENTATION);
+    out.push_str("## Health and alerts\n\n");
+    for function in alerts::ALL {
+        figure(&mut out, function);
+    }
+    alert_set(&mut out);
     out.push_str("## Metrics\n\n");
     scalar(&mut out, "oplog_counter", &publish::COUNTER);
     scalar(&mut out, "oplog_gauge", &publish::GAUGE);
@@ -192,8 +199,27 @@ fn figure(out: &mut String, function: &Figure) {
     for (name, meaning) in function.positional {
         line(out, format_args!("- `{name}` VARCHAR: {meaning}\n"));
     }
-    let listed: Vec<Column> = function
-        .columns
+    typed_columns(out, function.columns);
+}
+
+fn alert_set(out: &mut String) {
+    line(out, format_args!("### `{}(name)`\n", AlertSet::NAME));
+    line(out, format_args!("{}\n", AlertSet::SUMMARY));
+    example(out, AlertSet::EXAMPLE);
+    line(out, format_args!("| parameter | type | meaning |"));
+    line(out, format_args!("|---|---|---|"));
+    for (name, type_id, meaning) in AlertSet::PARAMETERS {
+        line(
+            out,
+            format_args!("| `{name}` | {} | {meaning} |", type_id.sql_name()),
+        );
+    }
+    out.push('\n');
+    typed_columns(out, AlertSet::COLUMNS);
+}
+
+fn typed_columns(out: &mut String, listed: &[(&'static str, TypeId, &'static str)]) {
+    let listed: Vec<Column> = listed
         .iter()
         .map(|(name, type_id, meaning)| (*name, figures::column_type_name(*type_id), *meaning))
         .collect();

@@ -18,7 +18,7 @@ mod sync;
 #[cfg(test)]
 pub mod tests;
 
-pub use queue::{Durability, Origin, Queue, QueueFigures, QUEUE_BYTES_MAX};
+pub use queue::{Durability, Origin, Queue, QueueFigures, QueueHealth, QUEUE_BYTES_MAX};
 pub use {
     durable::{Journal, Limits, JOURNAL_BYTES_MAX},
     error::OpenError,

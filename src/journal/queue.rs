@@ -4,10 +4,12 @@
 //! Memory holds what waits, up to a limit; beyond it the journal alone does, and the writer reads it back from there.
 
 mod drain;
+mod health;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
+pub use health::QueueHealth;
 pub use waiting::Unsynced;
 use waiting::Waiting;
 

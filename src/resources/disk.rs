@@ -38,7 +38,6 @@ impl Disk {
         None
     }
 
-    #[allow(dead_code)] // The alerts on disks use it.
     /// How full it is, 0 to 100, for this user.
     pub fn used_percent(&self) -> f64 {
         let used = self.size_bytes.saturating_sub(self.available_bytes);

@@ -6,10 +6,12 @@
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod disk;
+mod history;
 #[cfg(target_os = "linux")]
 mod linux;
 
 pub use disk::Disk;
+pub use history::{History, Sample, HISTORY_US, SAMPLE_INTERVAL_US};
 
 /// One look at the process and its machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

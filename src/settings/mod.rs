@@ -5,7 +5,7 @@
 
 mod parse;
 
-pub use parse::interval_us as parse_interval_us;
+pub use parse::{format_interval, interval_us as parse_interval_us};
 
 use std::fmt;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! The writer thread owns the [`Store`] and is the only one that changes it. Readers take a [`Reader`] and run their
 //! queries on connections of their own, in parallel with the writer.
 
+mod alerts;
 mod append;
 mod open;
 mod read;

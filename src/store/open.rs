@@ -306,6 +306,10 @@ impl Store {
             new.execute(&format!(
                 "INSERT INTO {catalog}.metric_values SELECT * FROM {old}.metric_values"
             ))?;
+            // A rule that was dropped here is not to come back from there.
+            new.execute(&format!(
+                "DELETE FROM alert_rules; INSERT INTO alert_rules SELECT * FROM {old}.alert_rules"
+            ))?;
             schema::set_meta(new, "next_seq", &(own + offset).to_string())?;
             Ok(match moved.first().map(Vec::as_slice) {
                 Some([crate::host::Cell::Integer(count)]) => *count as u64,

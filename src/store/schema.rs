@@ -8,6 +8,7 @@ const VERSIONS: &[&str] = &[
     include_str!("../../sql/schema/0002_retention_runs.sql"),
     include_str!("../../sql/schema/0003_spools.sql"),
     include_str!("../../sql/schema/0004_metrics.sql"),
+    include_str!("../../sql/schema/0005_alert_rules.sql"),
 ];
 
 /// What tells a log from any other database.

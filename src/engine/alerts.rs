@@ -1,0 +1,185 @@
+//! Alerts: rules from the log, judged by the log and by samples of what the process uses.
+
+use super::{stopped, Engine};
+use crate::alerts::{Judgement, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
+use crate::resources::History;
+use crate::store::Reader;
+use crate::writer::Command;
+use std::sync::mpsc;
+
+/// An enabled rule, and what it says now.
+pub struct Alert {
+    pub rule: Rule,
+    pub judgement: Judgement,
+}
+
+impl Engine {
+    pub fn alert_rules(&self) -> Result<Vec<Rule>, String> {
+        self.reader()?.rules()
+    }
+
+    /// Adds or changes a rule; the rule as it is then.
+    pub fn change_alert_rule(&self, name: &str, change: RuleChange) -> Result<Rule, String> {
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::ChangeRule(
+            name.to_owned(),
+            Box::new(change),
+            reply,
+        ));
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    pub fn drop_alert_rule(&self, name: &str) -> Result<(), String> {
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::DropRule(name.to_owned(), reply));
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    /// Every enabled rule, those that fire first.
+    pub fn alerts(&self) -> Result<Vec<Alert>, String> {
+        let reader = self.read()?;
+        let place = self.status().place;
+        let history = self.shared.observed.history(place.path());
+        let now_us = crate::clock::now_us();
+        let mut alerts = Vec::new();
+        for rule in reader.rules()?.into_iter().filter(|rule| rule.enabled) {
+            let judgement = match rule.metric.source {
+                Source::Process => judge_process(&rule, &history, now_us),
+                _ => self.judge_operations(&rule, &reader, now_us)?,
+            };
+            alerts.push(Alert { rule, judgement });
+        }
+        // Stable: by name within a state.
+        alerts.sort_by_key(|alert| alert.judgement.state);
+        Ok(alerts)
+    }
+
+    fn judge_operations(
+        &self,
+        rule: &Rule,
+        reader: &Reader,
+        now_us: i64,
+    ) -> Result<Judgement, String> {
+        let opened_us = self.shared.observed.opened_us;
+        let measure = |times| reader.measure(rule, times, opened_us);
+        let now = measure(Times::only(now_us))?;
+        let holds = now.last().is_some_and(|(_, value)| rule.holds(*value));
+        // Most rules are inactive, and then nothing else matters.
+        if !holds {
+            return Ok(Judgement::of(rule, &now));
+        }
+        // Whether it fires is decided by what was then. Where a busy log is too much for the memory of the private
+        // instance, it shows as active since a later time.
+        let mut values = measure(Times::back(rule, now_us)).unwrap_or_default();
+        values.extend(now);
+        if rule.hold_for_us > 0 {
+            values.extend(measure(Times::only(now_us - rule.hold_for_us))?);
+        }
+        values.sort_by_key(|(at_us, _)| *at_us);
+        values.dedup_by_key(|(at_us, _)| *at_us);
+        Ok(Judgement::of(rule, &values))
+    }
+}
+
+fn judge_process(rule: &Rule, history: &History, now_us: i64) -> Judgement {
+    let mut times: Vec<i64> = history.times().filter(|at| *at < now_us).collect();
+    times.extend([now_us - rule.hold_for_us, now_us]);
+    times.sort_unstable();
+    times.dedup();
+    let values: Vec<(i64, Option<f64>)> = times
+        .into_iter()
+        .map(|at_us| {
+            let value = match rule.metric.name {
+                name if name == CPU.name => history.cpu_percent(at_us, rule.period_us),
+                name if name == MEMORY.name => history.memory_percent(at_us),
+                name if name == DISK.name => history.disk_percent(at_us),
+                _ => None,
+            };
+            (at_us, value)
+        })
+        .collect();
+    Judgement::of(rule, &values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::State;
+    use crate::resources::{Resources, Sample};
+
+    const SECOND: i64 = 1_000_000;
+
+    /// The rules that the schema begins with, read from its text: cargo's tests have no DuckDB.
+    fn default_rule(name: &str) -> Rule {
+        let sql = include_str!("../../sql/schema/0005_alert_rules.sql");
+        let (_, row) = sql.split_once(&format!("('{name}', ")).unwrap();
+        let fields: Vec<&str> = row
+            .split(", ")
+            .map(|field| field.trim_matches('\''))
+            .collect();
+        let micros = |text: &str| format!("{}ms", text.parse::<i64>().unwrap() / 1000);
+        let metric = fields[1];
+        RuleChange {
+            metric: Some(metric.into()),
+            comparison: Some(fields[2].into()),
+            threshold: fields[3].parse().ok(),
+            period: (fields[4] != "0").then(|| micros(fields[4])),
+            hold_for: Some(micros(fields[5])),
+            ..RuleChange::default()
+        }
+        .apply(name, None)
+        .unwrap()
+    }
+
+    /// Two minutes of samples, which end now: CPU time as a share of two CPUs, memory and disk in percent.
+    fn judge(name: &str, cpu: f64, memory: u64, disk: f64) -> State {
+        let mut history = History::default();
+        let now_us = 1_700_000_000 * SECOND;
+        for step in 0..=24 {
+            history.push(Sample {
+                at_us: now_us - (24 - step) * 5 * SECOND,
+                resources: Resources {
+                    cpu_seconds: Some(step as f64 * 5.0 * 2.0 * cpu),
+                    resident_bytes: Some(memory),
+                    machine_cpus: Some(2.0),
+                    machine_memory_bytes: Some(100),
+                    ..Resources::default()
+                },
+                disk_percent: Some(disk),
+            });
+        }
+        judge_process(&default_rule(name), &history, now_us).state
+    }
+
+    #[test]
+    fn the_default_rules_fire_beyond_their_thresholds_and_not_at_them() {
+        assert_eq!(judge("cpu_high", 0.91, 0, 0.0), State::Firing);
+        assert_eq!(judge("cpu_high", 0.89, 0, 0.0), State::Inactive);
+        assert_eq!(judge("memory_high", 0.0, 81, 0.0), State::Firing);
+        assert_eq!(judge("memory_high", 0.0, 80, 0.0), State::Inactive);
+        assert_eq!(judge("disk_full", 0.0, 0, 90.1), State::Firing);
+        assert_eq!(judge("disk_full", 0.0, 0, 90.0), State::Inactive);
+    }
+
+    #[test]
+    fn a_process_that_began_just_now_has_not_been_busy_for_a_minute() {
+        let mut history = History::default();
+        let now_us = 1_700_000_000 * SECOND;
+        for second in [0, 5, 10] {
+            history.push(Sample {
+                at_us: now_us - (10 - second) * SECOND,
+                resources: Resources {
+                    cpu_seconds: Some(second as f64),
+                    machine_cpus: Some(1.0),
+                    ..Resources::default()
+                },
+                disk_percent: None,
+            });
+        }
+        let judged = judge_process(&default_rule("cpu_high"), &history, now_us);
+        assert_eq!(judged.state, State::Pending);
+        assert_eq!(judged.value, Some(100.0));
+        let judged = judge_process(&default_rule("disk_full"), &history, now_us);
+        assert_eq!((judged.state, judged.value), (State::Inactive, None));
+    }
+}

@@ -1,0 +1,52 @@
+//! The facts that `oplog_health()` is made of.
+
+mod components;
+
+pub use components::Component;
+
+use super::Engine;
+use crate::alerts::State;
+use crate::resources::Disk;
+use components::{components, Facts};
+
+impl Engine {
+    /// Every component, led by `overall`.
+    pub fn health(&self) -> Vec<Component> {
+        // First, as it commits what waits: the figures are those after that.
+        let firing = self.alerts().map(|alerts| {
+            alerts
+                .into_iter()
+                .filter(|alert| alert.judgement.state == State::Firing)
+                .map(|alert| alert.rule.name)
+                .collect()
+        });
+        let status = self.status();
+        let observed = &self.shared.observed;
+        let path = status.place.path().map(std::path::Path::to_path_buf);
+        let mut files = observed.hosts();
+        files.extend(path.clone());
+        let recovered = status.recovery.lost.iter();
+        components(&Facts {
+            now_us: crate::clock::now_us(),
+            role: status.role,
+            path,
+            spool: status.spool,
+            flush_interval: self.settings().flush_interval(),
+            queue: status.queue,
+            queue_health: self.shared.queue.health(),
+            lost: status.queue.lost + recovered.map(|lost| lost.end - lost.start).sum::<u64>(),
+            spans: status.spans,
+            spools: status.spools,
+            spool_error: observed.spool_error(),
+            disks: files
+                .into_iter()
+                .map(|file| {
+                    let disk = Disk::of(&file);
+                    (file, disk)
+                })
+                .collect(),
+            retention: observed.retention(),
+            firing,
+        })
+    }
+}

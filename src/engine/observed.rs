@@ -1,0 +1,96 @@
+//! What is observed in the background, for alerts and health.
+
+use super::lock;
+use crate::resources::{Disk, History, Resources, Sample};
+use crate::store::Purged;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// How a run of retention went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionRun {
+    pub at_us: i64,
+    pub outcome: Result<Purged, String>,
+}
+
+pub struct Observed {
+    pub opened_us: i64,
+    history: Mutex<History>,
+    /// The files of the databases that share this log.
+    hosts: Mutex<Vec<PathBuf>>,
+    retention: Mutex<Option<RetentionRun>>,
+    /// Why spools could not be taken in when they were last looked at.
+    spool_error: Mutex<Option<String>>,
+}
+
+impl Observed {
+    pub fn new() -> Self {
+        Self {
+            opened_us: crate::clock::now_us(),
+            history: Mutex::default(),
+            hosts: Mutex::default(),
+            retention: Mutex::default(),
+            spool_error: Mutex::default(),
+        }
+    }
+
+    pub fn add_host(&self, path: &Path) {
+        let mut hosts = lock(&self.hosts);
+        if !hosts.iter().any(|host| host == path) {
+            hosts.push(path.to_path_buf());
+        }
+    }
+
+    pub fn hosts(&self) -> Vec<PathBuf> {
+        lock(&self.hosts).clone()
+    }
+
+    /// What there is to see now. `log` is the log's file, if it is in one.
+    fn look(&self, log: Option<&Path>) -> Sample {
+        let hosts = self.hosts();
+        let disk_percent = hosts
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(log)
+            .filter_map(Disk::of)
+            .map(|disk| disk.used_percent())
+            .reduce(f64::max);
+        Sample {
+            at_us: crate::clock::now_us(),
+            resources: Resources::sample(),
+            disk_percent,
+        }
+    }
+
+    /// Called by the writer.
+    pub fn sample(&self, log: Option<&Path>) {
+        let sample = self.look(log);
+        lock(&self.history).push(sample);
+    }
+
+    /// The samples so far, and one of now.
+    pub fn history(&self, log: Option<&Path>) -> History {
+        let mut history = lock(&self.history).clone();
+        history.push(self.look(log));
+        history
+    }
+
+    pub fn note_retention(&self, outcome: Result<Purged, String>) {
+        *lock(&self.retention) = Some(RetentionRun {
+            at_us: crate::clock::now_us(),
+            outcome,
+        });
+    }
+
+    pub fn retention(&self) -> Option<RetentionRun> {
+        lock(&self.retention).clone()
+    }
+
+    pub fn note_spools(&self, error: Option<String>) {
+        *lock(&self.spool_error) = error;
+    }
+
+    pub fn spool_error(&self) -> Option<String> {
+        lock(&self.spool_error).clone()
+    }
+}

@@ -1,0 +1,157 @@
+//! Alert rules in the log, and what their metrics were.
+
+use super::{Parameter, Reader, Store};
+use crate::alerts::{unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX};
+use crate::host::{Cell, Connection, Rows};
+
+const RULES: &str = include_str!("../../sql/alerts/rules.sql");
+const PUT_RULE: &str = include_str!("../../sql/alerts/put_rule.sql");
+const DROP_RULE: &str = include_str!("../../sql/alerts/drop_rule.sql");
+const PERIOD: &str = include_str!("../../sql/alerts/period.sql");
+const CONSECUTIVE_ERRORS: &str = include_str!("../../sql/alerts/consecutive_errors.sql");
+const SINCE_LAST: &str = include_str!("../../sql/alerts/seconds_since_last_operation.sql");
+
+/// A rule as the table has it, in the order of rules.sql. None for a metric that a newer oplog has brought.
+fn rule(row: Vec<Cell<'static>>) -> Option<Rule> {
+    let mut cells = row.into_iter();
+    let text = |cell: Option<Cell<'static>>| match cell {
+        Some(Cell::Text(text)) => text.into_owned(),
+        _ => String::new(),
+    };
+    let integer = |cell: Option<Cell<'static>>| match cell {
+        Some(Cell::Integer(number)) => number as i64,
+        _ => 0,
+    };
+    Some(Rule {
+        name: text(cells.next()),
+        enabled: matches!(cells.next(), Some(Cell::Boolean(true))),
+        metric: Metric::by_name(&text(cells.next()))?,
+        comparison: Comparison::parse(&text(cells.next())).ok()?,
+        threshold: match cells.next() {
+            Some(Cell::Double(threshold)) => threshold,
+            _ => return None,
+        },
+        period_us: integer(cells.next()),
+        hold_for_us: integer(cells.next()),
+        min_operations: integer(cells.next()),
+        severity: text(cells.next()),
+        summary: text(cells.next()),
+        command: text(cells.next()),
+        project_id: text(cells.next()),
+        table_name: text(cells.next()),
+    })
+}
+
+fn rules(mut rows: Rows) -> Result<Vec<Rule>, String> {
+    Ok(rows.collect()?.into_iter().filter_map(rule).collect())
+}
+
+impl Store {
+    /// Adds or changes a rule; the rule as it is then.
+    pub fn change_rule(&mut self, name: &str, change: RuleChange) -> Result<Rule, String> {
+        self.connection.transaction(|connection| {
+            let known = rules(connection.prepare(RULES)?.execute()?)?;
+            let count = known.len();
+            let known = known.into_iter().find(|rule| rule.name == name);
+            if known.is_none() && count >= RULES_MAX {
+                return Err(format!(
+                    "there are {count} rules, and {RULES_MAX} are the limit: drop one first"
+                ));
+            }
+            let rule = change.apply(name, known)?;
+            put(connection, &rule)?;
+            Ok(rule)
+        })
+    }
+
+    pub fn drop_rule(&mut self, name: &str) -> Result<(), String> {
+        self.connection.transaction(|connection| {
+            let statement = connection.prepare(DROP_RULE)?;
+            statement.bind_text("name", name)?;
+            if statement.execute()?.count()? > 0 {
+                return Ok(());
+            }
+            let known = rules(connection.prepare(RULES)?.execute()?)?;
+            Err(unknown(name, known.iter().map(|rule| rule.name.as_str())))
+        })
+    }
+}
+
+fn put(connection: &Connection, rule: &Rule) -> Result<(), String> {
+    let statement = connection.prepare(PUT_RULE)?;
+    for (name, text) in [
+        ("name", rule.name.as_str()),
+        ("metric", rule.metric.name),
+        ("comparison", rule.comparison.symbol()),
+        ("severity", &rule.severity),
+        ("summary", &rule.summary),
+        ("command", &rule.command),
+        ("project_id", &rule.project_id),
+        ("table_name", &rule.table_name),
+    ] {
+        statement.bind_text(name, text)?;
+    }
+    for (name, number) in [
+        ("enabled", i64::from(rule.enabled)),
+        ("period_us", rule.period_us),
+        ("hold_for_us", rule.hold_for_us),
+        ("min_operations", rule.min_operations),
+    ] {
+        statement.bind_i64(name, number)?;
+    }
+    statement.bind_f64("threshold", rule.threshold)?;
+    statement.execute().map(drop)
+}
+
+impl Reader {
+    pub fn rules(&self) -> Result<Vec<Rule>, String> {
+        rules(self.run(RULES, &[])?)
+    }
+
+    /// What a rule's metric was at these times, the oldest first. The log was opened at `opened_us`.
+    pub fn measure(
+        &self,
+        rule: &Rule,
+        times: Times,
+        opened_us: i64,
+    ) -> Result<Vec<(i64, Option<f64>)>, String> {
+        let sql = match rule.metric.source {
+            Source::Period => PERIOD,
+            Source::Errors => CONSECUTIVE_ERRORS,
+            Source::Last => SINCE_LAST,
+            // Samples are not in the log.
+            Source::Process => return Ok(Vec::new()),
+        };
+        let mut conditions = vec!["true"];
+        let mut parameters = vec![
+            ("after", Parameter::Time(times.from_us - rule.period_us)),
+            ("until", Parameter::Time(times.until_us)),
+            ("from_us", Parameter::Integer(times.from_us)),
+            ("until_us", Parameter::Integer(times.until_us)),
+            ("step_us", Parameter::Integer(times.step_us)),
+            ("period_us", Parameter::Integer(rule.period_us)),
+            ("min_operations", Parameter::Integer(rule.min_operations)),
+            ("opened_us", Parameter::Integer(opened_us)),
+        ];
+        for (name, pattern) in rule.filters() {
+            conditions.push(match name {
+                "command" => "command GLOB $command",
+                "project_id" => "project_id GLOB $project_id",
+                _ => "table_name GLOB $table_name",
+            });
+            parameters.push((name, Parameter::Text(pattern.to_owned())));
+        }
+        let sql = sql
+            .replace("{filters}", &conditions.join(" AND "))
+            .replace("{metric}", rule.metric.name);
+        let rows = self.run(&sql, &parameters)?.collect()?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| match row.as_slice() {
+                [Cell::Integer(at_us), Cell::Double(value)] => Some((*at_us as i64, Some(*value))),
+                [Cell::Integer(at_us), _] => Some((*at_us as i64, None)),
+                _ => None,
+            })
+            .collect())
+    }
+}
