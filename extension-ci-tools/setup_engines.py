@@ -1,7 +1,7 @@
 """Sets up, under build/, every engine and tool that the tests need; with --demo, what the demo needs. Does nothing for
 what is already there.
 
-Needs Python 3 with venv. Node.js, npm and promtool are taken from the system where it has them, and from apt
+Needs Python 3 with venv. Node.js, npm, prometheus and promtool are taken from the system where it has them, and from apt
 where it does not.
 """
 
@@ -99,14 +99,14 @@ def set_up_node(client: Client) -> None:
     once(client.environment, repr(client), build)
 
 
-def set_up_promtool() -> None:
-    """promtool judges whether metrics are well formed. The package is unpacked here and not installed, as
-    installing it would start a Prometheus server."""
-    if shutil.which("promtool"):
+def set_up_prometheus() -> None:
+    """promtool judges whether metrics and rules are well formed, and a Prometheus of the tests' own scrapes and evaluates
+    them. The package is unpacked here and not installed, as installing it would start a server of the system's."""
+    if shutil.which("promtool") and shutil.which("prometheus"):
         return
 
     def build() -> None:
-        apt("download", "-q", "-o", "APT::Sandbox::User=root", "prometheus", cwd=PROMETHEUS, why="promtool is missing")
+        apt("download", "-q", "-o", "APT::Sandbox::User=root", "prometheus", cwd=PROMETHEUS, why="prometheus or promtool is missing")
         (package,) = PROMETHEUS.glob("prometheus_*.deb")
         run("dpkg-deb", "--extract", package, PROMETHEUS)
         package.unlink()
@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> int:
         for client in [default_engine()] if demo_only else read_clients():
             SET_UP[client.kind](client)
         if not demo_only:
-            set_up_promtool()
+            set_up_prometheus()
     except SetupError as error:
         print(f"engines: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ A dashboard is a list of rows, a row a list of panels; each panel says which que
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 DASHBOARDS = Path(__file__).with_name("dashboards")
@@ -15,7 +16,7 @@ WIDTH = 24
 
 def query(expression: str, legend: str = "{{instance}}") -> dict:
     """`$s` in an expression stands for the selected services."""
-    return {"expr": expression.replace("$s", SELECTOR), "legendFormat": legend}
+    return {"expr": re.sub(r"\$s\b", lambda _: SELECTOR, expression), "legendFormat": legend}
 
 
 def panel(title: str, description: str, *queries: dict, unit: str = "short", kind: str = "timeseries", thresholds=()) -> dict:

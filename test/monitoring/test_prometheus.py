@@ -1,0 +1,172 @@
+"""A real Prometheus scrapes a real service: it and the database say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness import connect, record
+from harness.prometheus import Endpoint, Prometheus
+
+MONITORING = Path(__file__).resolve().parents[2] / "monitoring"
+BUCKETS = [0, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
+
+# Names of metrics, recorded ones too, and of no label.
+METRIC = re.compile(r"\b(?:duckdb_|oplog_|process_|instance:|command:|ALERTS\b|up\b)[\w:]*")
+
+
+def configuration(port: int) -> str:
+    """What monitoring/ gives out, with every rule in it, at a pace that a test can wait for."""
+    text = (MONITORING / "prometheus" / "prometheus.yml").read_text()
+    text = re.sub(r"_interval: 15s", "_interval: 1s", text)
+    text = text.replace("# - rules/", "- rules/").replace("rules/", f"{MONITORING}/prometheus/rules/")
+    text = re.sub(r"alerting:\n(?: .*\n)+", "", text)
+    return text.replace("localhost:9464", f"127.0.0.1:{port}")
+
+
+class Service:
+    """A database that records, an endpoint for its metrics, and a Prometheus that scrapes it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.session = connect(directory / "app.duckdb")
+        scraped = self.session.cursor()
+        self.endpoint = Endpoint(lambda: scraped.execute("SELECT prometheus_text()").fetchone()[0])
+        self.prometheus = Prometheus(configuration(self.endpoint.port), directory)
+
+    def close(self) -> None:
+        self.prometheus.close()
+        self.endpoint.close()
+        self.session.close()
+
+    def firing(self) -> set[str]:
+        return {name for (name,) in self.session.execute("SELECT name FROM oplog_alerts() WHERE state = 'firing'").fetchall()}
+
+    def wait_for_scrapes(self, count: int = 3) -> None:
+        """Until what is recorded now has been scraped, and rules have been evaluated on it."""
+        (operations,) = self.session.execute("SELECT count(*) FROM operation_log").fetchone()
+        self.prometheus.wait_until(
+            lambda: self.prometheus.query(f"min_over_time(instance:duckdb_operations:total[{count}s]) == {operations}"),
+            f"{operations} operations have been scraped",
+        )
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    service = Service(tmp_path_factory.mktemp("service"))
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def loaded(service):
+    """The service after it has been quiet and scraped, and then has done something of everything."""
+    prometheus, session = service.prometheus, service.session
+    prometheus.wait_until(lambda: prometheus.query('up{job="duckdb"} == 1'), "it is scraped")
+    service.wait_for_scrapes()
+    log_rules = {"operations_failing", "sync_failing"}
+    assert not prometheus.firing() & log_rules
+    assert not service.firing() & log_rules
+    for count in range(200):
+        record(session, "import", duration_ms=1.7**(count % 18), rows_affected=10, bytes_in=100, bytes_out=20,
+               project_id=f"project_{count % 3}", table_name="orders")
+    for _ in range(5):
+        record(session, "sync_push", status="error", error_code="unreachable", duration_ms=30.0)
+    # increase() extrapolates, so that 10 failures might count as more: these are 6.
+    record(session, "sync_pull", status="error", error_code="unreachable", duration_ms=30.0)
+    record(session, "sync_pull", duration_ms=40.0)
+    service.wait_for_scrapes()
+    return service
+
+
+def test_nothing_fires_below_its_threshold(loaded):
+    assert not loaded.prometheus.firing() & {"operations_failing", "sync_failing"}
+    assert not loaded.firing() & {"operations_failing", "sync_failing"}
+
+
+def test_totals_agree(loaded):
+    stats = loaded.session.execute(
+        "SELECT command, operations, errors, total_ms / 1000, rows_affected, bytes_in, bytes_out FROM oplog_stats()"
+    ).fetchall()
+    assert len(stats) == 3
+    for command, operations, errors, seconds, rows, bytes_in, bytes_out in stats:
+        def total(expression: str) -> float:
+            ((_, value),) = loaded.prometheus.query(expression.replace("$c", f'command="{command}"'))
+            return value
+
+        assert total("sum(duckdb_operations_total{$c})") == operations
+        assert total('sum(duckdb_operations_total{$c, status!="success"}) or vector(0)') == errors
+        assert total("duckdb_operation_duration_seconds_count{$c}") == operations
+        assert total("duckdb_operation_duration_seconds_sum{$c}") == pytest.approx(seconds, rel=1e-9)
+        assert total("duckdb_operation_rows_affected_total{$c}") == (rows or 0)
+        assert total("duckdb_operation_bytes_in_total{$c}") == (bytes_in or 0)
+        assert total("duckdb_operation_bytes_out_total{$c}") == (bytes_out or 0)
+    projects = loaded.session.execute("SELECT project_id, operations FROM oplog_stats(by := 'project_id')").fetchall()
+    scraped = loaded.prometheus.query("sum by (project_id) (duckdb_project_operations_total)")
+    assert {labels["project_id"]: value for labels, value in scraped} == dict(projects)
+
+
+def test_quantiles_agree_as_far_as_buckets_tell(loaded):
+    (row,) = loaded.session.execute("SELECT p50_ms, p95_ms, p99_ms FROM oplog_stats(command := 'import')").fetchall()
+    for share, milliseconds in zip((0.5, 0.95, 0.99), row):
+        expression = f'histogram_quantile({share}, duckdb_operation_duration_seconds_bucket{{command="import"}})'
+        ((_, seconds),) = loaded.prometheus.query(expression)
+        (lower, upper), = [(low, high) for low, high in zip(BUCKETS, BUCKETS[1:]) if low < milliseconds / 1000 <= high]
+        assert lower <= seconds <= upper, (share, milliseconds)
+
+
+def expressions() -> list[tuple[str, str, bool]]:
+    """Where each stands, and whether it is an alert's: those give no data unless they fire."""
+    found = []
+    for file in sorted((MONITORING / "prometheus" / "rules").glob("*.yml")):
+        rules = re.findall(r"- (alert|record): (\S+)\n        expr: (?:\|\n((?:          .*\n)+)|(.+)\n)", file.read_text())
+        found += [(f"{file.name} {name}", block or line, kind == "alert") for kind, name, block, line in rules]
+    for file in sorted((MONITORING / "grafana" / "dashboards").glob("*.json")):
+        for panel in json.loads(file.read_text())["panels"]:
+            found += [(f"{file.name} {panel['title']} {target['refId']}", target["expr"], False) for target in panel["targets"]]
+    return found
+
+
+VALUES = {"__rate_interval": "10s", "job": "duckdb", "instance": ".*", "command": ".*", "project_id": ".*", "sync": "sync.*"}
+
+
+def test_every_expression_gives_data_where_the_service_publishes_it(failing):
+    known = failing.prometheus.metric_names()
+    empty = []
+    counted = 0
+    for where, expression, is_alert in expressions():
+        expression = re.sub(r"\$(\w+)", lambda match: VALUES[match[1]], expression)
+        answer = failing.prometheus.query(expression)
+        if set(METRIC.findall(expression)) <= known:
+            counted += 1
+            if not answer and not is_alert:
+                empty.append((where, expression))
+    assert not empty
+    assert counted > 40, "what is published is looked at"
+
+
+@pytest.fixture(scope="module")
+def failing(loaded):
+    """After more failures than two rules allow."""
+    for _ in range(6):
+        record(loaded.session, "sync_push", status="error", error_code="unreachable", duration_ms=30.0)
+    loaded.wait_for_scrapes()
+    return loaded
+
+
+def test_the_same_alerts_fire_in_both(failing):
+    prometheus = failing.prometheus
+    prometheus.wait_until(lambda: {"operations_failing", "sync_failing"} <= prometheus.firing(), "both alerts fire")
+    assert {"operations_failing", "sync_failing"} <= failing.firing()
+    ((labels, value),) = prometheus.query('command:duckdb_operation_consecutive_errors:current{command=~"sync.*"} > 5')
+    (row,) = failing.session.execute("SELECT value FROM oplog_alerts() WHERE name = 'sync_failing'").fetchall()
+    assert (labels["command"], value) == ("sync_push", row[0]) == ("sync_push", 11)
+
+
+def test_the_same_alert_ends_in_both(failing):
+    record(failing.session, "sync_push", duration_ms=30.0)
+    prometheus = failing.prometheus
+    prometheus.wait_until(lambda: "sync_failing" not in prometheus.firing(), "the alert ends")
+    assert "sync_failing" not in failing.firing()

@@ -1,0 +1,99 @@
+"""Alerts and health, where a statement in one session does not show it."""
+
+from __future__ import annotations
+
+import time
+
+import duckdb
+import pytest
+
+from harness import record, run_python
+
+
+def test_rules_have_a_limit(connect):
+    session = connect()
+    (rules,) = session.execute("SELECT count(*) FROM oplog_alert_rules()").fetchone()
+    for number in range(rules, 200):
+        session.execute(f"CALL oplog_alert_set('rule {number}', metric := 'errors', threshold := 1, enabled := false)").fetchall()
+    with pytest.raises(duckdb.Error, match="there are 200 rules, and 200 are the limit: drop one first"):
+        session.execute("CALL oplog_alert_set('one more', metric := 'errors', threshold := 1)")
+    # What is there can be changed, and makes room.
+    session.execute("CALL oplog_alert_set('rule 100', threshold := 2)").fetchall()
+    session.execute("CALL oplog_alert_drop('rule 100')").fetchall()
+    session.execute("CALL oplog_alert_set('one more', metric := 'errors', threshold := 1)").fetchall()
+
+
+def test_a_prepared_change_is_made_each_time_it_runs(connect):
+    session = connect()
+    session.execute("PREPARE change AS FROM oplog_alert_set('cpu_high', threshold := 55)")
+    assert session.execute("SELECT threshold FROM oplog_alert_rules() WHERE name = 'cpu_high'").fetchall() == [(90.0,)]
+    session.execute("EXECUTE change").fetchall()
+    assert session.execute("SELECT threshold FROM oplog_alert_rules() WHERE name = 'cpu_high'").fetchall() == [(55.0,)]
+    session.execute("CALL oplog_alert_set('cpu_high', threshold := 66)").fetchall()
+    session.execute("EXECUTE change").fetchall()
+    assert session.execute("SELECT threshold FROM oplog_alert_rules() WHERE name = 'cpu_high'").fetchall() == [(55.0,)]
+
+
+def test_a_busy_process_shows_in_cpu_percent(connect):
+    """Beyond a threshold that a single thread passes on every machine; for how long is a matter of samples."""
+    session = connect()
+    session.execute("CALL oplog_alert_set('cpu_high', threshold := 0.5, period := '10s', hold_for := '0s')").fetchall()
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        sum(range(10_000))
+    (row,) = session.execute("SELECT state, value FROM oplog_alerts() WHERE name = 'cpu_high'").fetchall()
+    assert row[0] == "firing" and row[1] > 0.5
+    session.execute("CALL oplog_alert_set('cpu_high', hold_for := '1m')").fetchall()
+    assert session.execute("SELECT state FROM oplog_alerts() WHERE name = 'cpu_high'").fetchall() == [("pending",)]
+
+
+def test_rules_and_states_are_of_the_log_and_not_of_the_session(connect, host):
+    session = connect(host)
+    other = session.cursor()
+    other.execute("CALL oplog_alert_set('any', metric := 'operations', threshold := 0)").fetchall()
+    record(session, "import")
+    assert other.execute("SELECT state FROM oplog_alerts() WHERE name = 'any'").fetchall() == [("firing",)]
+
+
+def test_a_guest_says_where_its_records_wait(connect, host):
+    with duckdb.connect(str(host)):
+        pass
+    connect(host, read_only=True)
+    output = run_python(
+        """
+        import sys
+        from harness import connect, record
+        session = connect(sys.argv[1], read_only=True)
+        record(session, "query")
+        for component, status, detail in session.execute("FROM oplog_health()").fetchall():
+            print(component, status, detail)
+        """,
+        host,
+    )
+    assert "log pass another process has it; what is recorded here waits for that in " in output
+    assert "journal pass " in output
+    assert "fail" not in output
+
+
+def test_health_says_that_the_log_was_damaged(connect, host):
+    session = connect(host)
+    record(session, "import")
+    session.close()
+    sidecar = host.with_name(host.name + ".oplog")
+    sidecar.write_bytes(b"nonsense" * 1000)
+    session = connect(host)
+    # A fresh log is begun: that is well, and the notes say what happened.
+    assert session.execute("SELECT status FROM oplog_health() WHERE component = 'log'").fetchall() == [("pass",)]
+    assert session.execute("SELECT count(*) FROM oplog_alert_rules()").fetchall() == [(9,)]
+
+
+def test_a_file_system_that_cannot_be_asked_is_a_warning(connect, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    session = connect(folder / "app.duckdb")
+    record(session, "import")
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    (row,) = session.execute("SELECT status, detail FROM oplog_health() WHERE component = 'disk'").fetchall()
+    assert row == ("warn", f"{folder / 'app.duckdb'}: its file system cannot be asked")
