@@ -30,14 +30,14 @@ def free_port() -> int:
 
 
 class Endpoint:
-    """Answers /metrics with what `text` returns."""
+    """Answers /metrics with OpenMetrics, which `text` returns: a service that serves oplog's metrics by its own means."""
 
     def __init__(self, text: Callable[[], str]) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = text().encode()
                 self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.send_header("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8")
                 self.end_headers()
                 self.wfile.write(body)
 
