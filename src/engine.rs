@@ -100,6 +100,60 @@ impl Shared {
         read(&self.settings).clone()
     }
 
+    /// A reader that sees everything recorded so far. If that cannot be committed, the reader sees what is there, and
+    /// `oplog_status()` says what is wrong: an answer that lacks the newest rows beats none.
+    pub fn read(&self) -> Result<Reader, String> {
+        if let Err(error) = self.queue.flush() {
+            self.note(error);
+        }
+        self.reader()
+    }
+
+    /// A reader for questions about the log's form, which need no commit.
+    pub fn reader(&self) -> Result<Reader, String> {
+        read(&self.log).reader.clone().ok_or_else(stopped)
+    }
+
+    pub fn status(&self) -> Status {
+        let log = read(&self.log);
+        Status {
+            place: log.place.clone(),
+            role: log.role,
+            notes: log.notes.clone(),
+            queue: self.queue.figures(),
+            spans: self.spans.figures(),
+            recovery: log.recovery.clone(),
+            spool: log.spool.clone(),
+            spools: *lock(&self.spools),
+        }
+    }
+
+    /// All metrics, with the figures that are measured when they are asked for.
+    pub fn metrics(&self) -> &Metrics {
+        let queue = self.queue.figures();
+        let figures = &self.metrics.figures;
+        figures.pending_operations.set(queue.operations as f64);
+        figures.pending_bytes.set(queue.bytes as f64);
+        figures.journal_bytes.set(queue.journal_bytes as f64);
+        figures
+            .commit_lag_seconds
+            .set(queue.oldest_age.as_secs_f64());
+        let recovery = read(&self.log).recovery.lost_operations();
+        figures.lost.set((queue.lost + recovery) as f64);
+        let bytes = self.metrics.registry.bytes();
+        figures.metrics_bytes.set(bytes as f64);
+        let spans = self.spans.figures();
+        figures.active_spans.set(spans.running as f64);
+        let place = read(&self.log).place.clone();
+        // Hosts that share a log share its metrics; the first one stands for them.
+        let hosts = self.observed.hosts();
+        let host = hosts.first().map(|path| ("host", path.as_path()));
+        let log = place.path().map(|path| ("log", path));
+        let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
+        self.metrics.measure(&databases);
+        &self.metrics
+    }
+
     /// Remembers what went wrong in the background. Only the newest notes are kept.
     pub fn note(&self, note: String) {
         const NOTES_MAX: usize = 20;
@@ -345,23 +399,14 @@ impl Engine {
         self.shared.metrics.figures.rejected.inc_by(operations);
     }
 
+    /// What answers questions, for whoever may outlive the engine's last host by a moment: it keeps nothing running.
+    pub fn answering(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Commits what waits; returns how many operations that were.
     pub fn flush(&self) -> Result<u64, String> {
         self.shared.queue.flush()
-    }
-
-    /// A reader that sees everything recorded so far. If that cannot be committed, the reader sees what is there, and
-    /// `oplog_status()` says what is wrong: an answer that lacks the newest rows beats none.
-    pub fn read(&self) -> Result<Reader, String> {
-        if let Err(error) = self.flush() {
-            self.shared.note(error);
-        }
-        self.reader()
-    }
-
-    /// A reader for questions about the log's form, which need no commit.
-    pub fn reader(&self) -> Result<Reader, String> {
-        read(&self.shared.log).reader.clone().ok_or_else(stopped)
     }
 
     pub fn settings(&self) -> Settings {
@@ -428,17 +473,7 @@ impl Engine {
     }
 
     pub fn status(&self) -> Status {
-        let log = read(&self.shared.log);
-        Status {
-            place: log.place.clone(),
-            role: log.role,
-            notes: log.notes.clone(),
-            queue: self.shared.queue.figures(),
-            spans: self.shared.spans.figures(),
-            recovery: log.recovery.clone(),
-            spool: log.spool.clone(),
-            spools: *lock(&self.shared.spools),
-        }
+        self.shared.status()
     }
 
     /// Counts values of a service's metrics that were refused.
@@ -469,30 +504,8 @@ impl Engine {
         }
     }
 
-    /// All metrics, with the figures that are measured when they are asked for.
     pub fn metrics(&self) -> &Metrics {
-        let queue = self.shared.queue.figures();
-        let figures = &self.shared.metrics.figures;
-        figures.pending_operations.set(queue.operations as f64);
-        figures.pending_bytes.set(queue.bytes as f64);
-        figures.journal_bytes.set(queue.journal_bytes as f64);
-        figures
-            .commit_lag_seconds
-            .set(queue.oldest_age.as_secs_f64());
-        let recovery = read(&self.shared.log).recovery.lost_operations();
-        figures.lost.set((queue.lost + recovery) as f64);
-        let bytes = self.shared.metrics.registry.bytes();
-        figures.metrics_bytes.set(bytes as f64);
-        let spans = self.shared.spans.figures();
-        figures.active_spans.set(spans.running as f64);
-        let place = read(&self.shared.log).place.clone();
-        // Hosts that share a log share its metrics; the first one stands for them.
-        let hosts = self.shared.observed.hosts();
-        let host = hosts.first().map(|path| ("host", path.as_path()));
-        let log = place.path().map(|path| ("log", path));
-        let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
-        self.shared.metrics.measure(&databases);
-        &self.shared.metrics
+        self.shared.metrics()
     }
 }
 

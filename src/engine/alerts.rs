@@ -1,6 +1,6 @@
 //! Alerts: rules from the log, judged by the log and by samples of what the process uses.
 
-use super::{stopped, Engine};
+use super::{stopped, Engine, Shared};
 use crate::alerts::{Judgement, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
 use crate::resources::History;
 use crate::store::Reader;
@@ -13,33 +13,16 @@ pub struct Alert {
     pub judgement: Judgement,
 }
 
-impl Engine {
+impl Shared {
     pub fn alert_rules(&self) -> Result<Vec<Rule>, String> {
         self.reader()?.rules()
-    }
-
-    /// Adds or changes a rule; the rule as it is then.
-    pub fn change_alert_rule(&self, name: &str, change: RuleChange) -> Result<Rule, String> {
-        let (reply, answer) = mpsc::channel();
-        self.send(Command::ChangeRule(
-            name.to_owned(),
-            Box::new(change),
-            reply,
-        ));
-        answer.recv().map_err(|_| stopped())?
-    }
-
-    pub fn drop_alert_rule(&self, name: &str) -> Result<(), String> {
-        let (reply, answer) = mpsc::channel();
-        self.send(Command::DropRule(name.to_owned(), reply));
-        answer.recv().map_err(|_| stopped())?
     }
 
     /// Every enabled rule, those that fire first.
     pub fn alerts(&self) -> Result<Vec<Alert>, String> {
         let reader = self.read()?;
         let place = self.status().place;
-        let history = self.shared.observed.history(place.path());
+        let history = self.observed.history(place.path());
         let now_us = crate::clock::now_us();
         let mut alerts = Vec::new();
         for rule in reader.rules()?.into_iter().filter(|rule| rule.enabled) {
@@ -60,7 +43,7 @@ impl Engine {
         reader: &Reader,
         now_us: i64,
     ) -> Result<Judgement, String> {
-        let opened_us = self.shared.observed.opened_us;
+        let opened_us = self.observed.opened_us;
         let measure = |times| reader.measure(rule, times, opened_us);
         let now = measure(Times::only(now_us))?;
         let holds = now.last().is_some_and(|(_, value)| rule.holds(*value));
@@ -78,6 +61,25 @@ impl Engine {
         values.sort_by_key(|(at_us, _)| *at_us);
         values.dedup_by_key(|(at_us, _)| *at_us);
         Ok(Judgement::of(rule, &values))
+    }
+}
+
+impl Engine {
+    /// Adds or changes a rule; the rule as it is then.
+    pub fn change_alert_rule(&self, name: &str, change: RuleChange) -> Result<Rule, String> {
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::ChangeRule(
+            name.to_owned(),
+            Box::new(change),
+            reply,
+        ));
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    pub fn drop_alert_rule(&self, name: &str) -> Result<(), String> {
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::DropRule(name.to_owned(), reply));
+        answer.recv().map_err(|_| stopped())?
     }
 }
 

@@ -4,12 +4,12 @@ mod components;
 
 pub use components::Component;
 
-use super::Engine;
+use super::Shared;
 use crate::alerts::State;
 use crate::resources::Disk;
 use components::{components, Facts};
 
-impl Engine {
+impl Shared {
     /// Every component, led by `overall`.
     pub fn health(&self) -> Vec<Component> {
         // First, as it commits what waits: the figures are those after that.
@@ -21,7 +21,7 @@ impl Engine {
                 .collect()
         });
         let status = self.status();
-        let observed = &self.shared.observed;
+        let observed = &self.observed;
         let path = status.place.path().map(std::path::Path::to_path_buf);
         let mut files = observed.hosts();
         files.extend(path.clone());
@@ -33,7 +33,7 @@ impl Engine {
             spool: status.spool,
             flush_interval: self.settings().flush_interval(),
             queue: status.queue,
-            queue_health: self.shared.queue.health(),
+            queue_health: self.queue.health(),
             lost: status.queue.lost + recovered.map(|lost| lost.end - lost.start).sum::<u64>(),
             spans: status.spans,
             spools: status.spools,

@@ -96,7 +96,7 @@ pub const ALL: &[Figure] = &[
         example: "FROM oplog_alert_rules();",
         positional: &[],
         columns: RULE_COLUMNS,
-        answer: |engine, _| Ok(engine.alert_rules()?.into_iter().map(rule_row).collect()),
+        answer: |engine, _| Ok(engine.answering().alert_rules()?.into_iter().map(rule_row).collect()),
     },
     Figure {
         name: "oplog_alert_drop",
@@ -114,6 +114,7 @@ pub const ALL: &[Figure] = &[
 
 fn health(engine: &Engine, _: &[String]) -> Answer {
     Ok(engine
+        .answering()
         .health()
         .into_iter()
         .map(|component| {
@@ -128,6 +129,7 @@ fn health(engine: &Engine, _: &[String]) -> Answer {
 
 fn alerts(engine: &Engine, _: &[String]) -> Answer {
     Ok(engine
+        .answering()
         .alerts()?
         .into_iter()
         .map(|alert| {

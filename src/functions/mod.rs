@@ -11,6 +11,7 @@ pub mod metrics;
 mod operation;
 mod parameters;
 pub mod publish;
+mod question;
 pub mod readings;
 pub mod record;
 #[cfg(test)]

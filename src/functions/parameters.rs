@@ -196,9 +196,9 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads and checks the parameters that were given.
+    /// Reads and checks the parameters that were given. `given` has the value of one, in the kind of its type.
     pub fn read(
-        bind: &TableBind<'_>,
+        given: impl Fn(&Parameter) -> Result<Option<Bound>, String>,
         parameters: &[&Parameter],
         default_period: Option<&str>,
         default_by: &[&'static str],
@@ -209,40 +209,42 @@ impl Arguments {
         };
         for parameter in parameters {
             let name = parameter.name;
-            let Some(value) = bind.named(name) else {
+            let Some(value) = given(parameter)? else {
                 if let Role::Rows { default } = parameter.role {
                     arguments.bound.push((name, Bound::Integer(default)));
                 }
                 continue;
             };
-            match parameter.role {
-                Role::Filter(condition) => {
-                    let bound = match parameter.type_id {
-                        TypeId::Double => Bound::Double(value.double()),
-                        _ => Bound::Text(checked(name, value.text())?),
+            match (parameter.role, value) {
+                (Role::Filter(condition), value) => {
+                    let bound = match value {
+                        Bound::Text(text) => Bound::Text(checked(name, text)?),
+                        number => number,
                     };
                     arguments.conditions.push(condition);
                     arguments.bound.push((name, bound));
                 }
-                Role::Range => match name {
-                    "since" => arguments.range.since_us = Some(value.timestamp_us()),
-                    "until" => arguments.range.until_us = Some(value.timestamp_us()),
-                    _ => arguments.range.period_us = Some(positive_interval(name, &value.text())?),
-                },
-                Role::By => arguments.by = groupings(&value.text())?,
-                Role::Bucket => {
-                    arguments.bucket_us = Some(positive_interval(name, &value.text())?);
+                (Role::Range, Bound::Time(micros)) if name == "since" => {
+                    arguments.range.since_us = Some(micros);
                 }
-                Role::Rows { .. } => {
-                    let rows = value.int64();
+                (Role::Range, Bound::Time(micros)) => arguments.range.until_us = Some(micros),
+                (Role::Range, Bound::Text(text)) => {
+                    arguments.range.period_us = Some(positive_interval(name, &text)?);
+                }
+                (Role::By, Bound::Text(text)) => arguments.by = groupings(&text)?,
+                (Role::Bucket, Bound::Text(text)) => {
+                    arguments.bucket_us = Some(positive_interval(name, &text)?);
+                }
+                (Role::Rows { .. }, Bound::Integer(rows)) => {
                     if rows < 0 {
                         return Err(format!("{name} is {rows}: give 0 or more"));
                     }
                     arguments.bound.push((name, Bound::Integer(rows)));
                 }
-                Role::Id => arguments
-                    .bound
-                    .push((name, Bound::Text(id(name, value.text())?))),
+                (Role::Id, Bound::Text(text)) => {
+                    arguments.bound.push((name, Bound::Text(id(name, text)?)));
+                }
+                (_, value) => return Err(format!("{name} cannot be {value:?}")),
             }
         }
         let range = &mut arguments.range;
@@ -310,6 +312,17 @@ impl Arguments {
         let first = since.div_euclid(width) * width;
         Ok((first, until.max(first + 1), width))
     }
+}
+
+/// A named parameter of a call in SQL, none where it is left out or NULL.
+pub fn from_call(bind: &TableBind<'_>, parameter: &Parameter) -> Option<Bound> {
+    let value = bind.named(parameter.name)?;
+    Some(match parameter.type_id {
+        TypeId::Double => Bound::Double(value.double()),
+        TypeId::TimestampTz => Bound::Time(value.timestamp_us()),
+        TypeId::BigInt => Bound::Integer(value.int64()),
+        _ => Bound::Text(value.text()),
+    })
 }
 
 /// The text of a UUID: 32 hexadecimal digits, dashes wherever.

@@ -1,12 +1,15 @@
 //! The reading functions: each is a .sql file, run in the sidecar, plus its declaration here.
 
 use super::parameters::{
-    id, Arguments, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, UNTIL,
+    from_call, id, Arguments, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, UNTIL,
 };
+use super::question::Question;
 use super::Session;
-use crate::engine::Engine;
-use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId, VECTOR_SIZE};
-use crate::store::{Parameter as Bound, Reader};
+use crate::engine::Shared;
+use crate::host::{
+    LogicalType, Rows, Statement, Table, TableBind, TableOutput, TypeId, VECTOR_SIZE,
+};
+use crate::store::Parameter as Bound;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
 #[cfg_attr(
@@ -45,7 +48,7 @@ pub struct Reading {
     pub default_by: &'static [&'static str],
     pub columns: Columns,
     /// Values from the engine that the SQL uses.
-    pub figures: Option<fn(&Engine) -> Named>,
+    pub figures: Option<fn(&Shared) -> Named>,
     pub sql: &'static str,
 }
 
@@ -235,9 +238,9 @@ pub const ALL: &[Reading] = &[
     },
 ];
 
-fn retention_figures(engine: &Engine) -> Named {
+fn retention_figures(shared: &Shared) -> Named {
     use crate::settings::Setting;
-    let settings = engine.settings();
+    let settings = shared.settings();
     let now_us = crate::clock::now_us();
     let keep = |setting| Bound::Text(settings.get(setting).to_string());
     vec![
@@ -269,43 +272,14 @@ impl ReadingFunction {
         }
     }
 
-    fn engine(&self) -> &Engine {
-        self.session.engine()
-    }
-
-    /// The .sql file with its placeholders filled: `{filters}` is a condition, the others are made of `by`.
-    fn sql(&self, arguments: &Arguments, filters: &str) -> String {
-        let by = &arguments.by;
-        let each =
-            |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
-        let groups = if by.is_empty() {
-            // One group, also where nothing ran.
-            "SELECT 1 AS present".to_owned()
-        } else {
-            format!("SELECT DISTINCT {} FROM operation", by.join(", "))
-        };
-        self.reading
-            .sql
-            .replace("{filters}", filters)
-            .replace("{by}", &by.join(", "))
-            .replace("{by_listed}", &each(|column| format!("{column}, ")))
-            .replace(
-                "{by_grouped}",
-                &each(|column| format!("grouped.{column}, ")),
-            )
-            .replace(
-                "{by_matched}",
-                &each(|column| {
-                    format!(" AND grouped.{column} IS NOT DISTINCT FROM counted.{column}")
-                }),
-            )
-            .replace("{groups}", &groups)
+    fn shared(&self) -> &Shared {
+        self.session.engine().answering()
     }
 }
 
 /// A bound call: the rest is worked out when it runs, since a prepared statement runs at another time than it is bound.
 pub struct BoundReading {
-    arguments: Arguments,
+    question: Question,
     columns: Vec<String>,
 }
 
@@ -346,7 +320,7 @@ impl Table for ReadingFunction {
         let reading = self.reading;
         let failed = |error| format!("{}: {error}", reading.name);
         let mut arguments = Arguments::read(
-            bind,
+            |parameter| Ok(from_call(bind, parameter)),
             &reading.parameters(),
             reading.default_period,
             reading.default_by,
@@ -360,16 +334,8 @@ impl Table for ReadingFunction {
             };
             arguments.bound.push((parameter.name, Bound::Text(text)));
         }
-        if reading.sql.contains("$bucket_us") {
-            // A width that cannot work fails here already.
-            arguments.buckets(crate::clock::now_us()).map_err(failed)?;
-        }
-        let (filters, _) = arguments.filters(0);
-        let statement = self
-            .engine()
-            .reader()
-            .and_then(|reader| reader.prepare(&self.sql(&arguments, &filters)))
-            .map_err(failed)?;
+        let question = Question { reading, arguments };
+        let statement = question.prepare(self.shared()).map_err(failed)?;
         let mut columns = Vec::new();
         for (name, logical) in statement.columns() {
             if name == "metadata" {
@@ -379,35 +345,11 @@ impl Table for ReadingFunction {
             }
             columns.push(name);
         }
-        Ok(BoundReading { arguments, columns })
+        Ok(BoundReading { question, columns })
     }
 
     fn start(&self, bound: &BoundReading, columns: &[usize]) -> Result<Scan, String> {
         let failed = |error| format!("{}: {error}", self.reading.name);
-        let now_us = crate::clock::now_us();
-        let mut arguments = bound.arguments.clone();
-        if self.reading.sql.contains("$bucket_us") {
-            // Buckets end somewhere, and so do the operations that they count.
-            arguments.range.until_us.get_or_insert(now_us);
-        }
-        let (filters, mut parameters) = arguments.filters(now_us);
-        if self.reading.sql.contains("$bucket_us") {
-            let (from, until, width) = arguments.buckets(now_us).map_err(failed)?;
-            parameters.push(("from_us", Bound::Integer(from)));
-            parameters.push(("until_us", Bound::Integer(until)));
-            parameters.push(("bucket_us", Bound::Integer(width)));
-        }
-        if let Some(period) = self.reading.sql.contains("$period").then(|| {
-            let (since, until) = bound.arguments.range.bounds(now_us);
-            // A bound that was calculated from now() is some milliseconds off.
-            let length = until.unwrap_or(now_us) - since.unwrap_or(now_us);
-            (length + 500_000).div_euclid(1_000_000) * 1_000_000
-        }) {
-            parameters.push(("period", Bound::Text(super::figures::interval(period))));
-        }
-        if let Some(figures) = self.reading.figures {
-            parameters.extend(figures(self.engine()));
-        }
         // Only what the host asks for is computed. For count(*) it asks for a row number, which is no column of ours.
         let mut wanted: Vec<usize> = columns
             .iter()
@@ -424,12 +366,8 @@ impl Table for ReadingFunction {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let sql = format!(
-            "SELECT {listed} FROM (\n{}\n)",
-            self.sql(&arguments, &filters).trim().trim_end_matches(';')
-        );
-        let reader: Reader = self.engine().read().map_err(failed)?;
-        let mut rows = reader.run(&sql, &parameters).map_err(failed)?;
+        let statement = bound.question.ask(self.shared(), &listed);
+        let mut rows = statement.and_then(Statement::execute).map_err(failed)?;
         if wanted.is_empty() {
             return Ok(Scan::Count(rows.count().map_err(failed)?));
         }

@@ -105,7 +105,7 @@ fn put(connection: &Connection, rule: &Rule) -> Result<(), String> {
 
 impl Reader {
     pub fn rules(&self) -> Result<Vec<Rule>, String> {
-        rules(self.run(RULES, &[])?)
+        rules(self.bind(RULES, &[])?.execute()?)
     }
 
     /// What a rule's metric was at these times, the oldest first. The log was opened at `opened_us`.
@@ -144,7 +144,7 @@ impl Reader {
         let sql = sql
             .replace("{filters}", &conditions.join(" AND "))
             .replace("{metric}", rule.metric.name);
-        let rows = self.run(&sql, &parameters)?.collect()?;
+        let rows = self.bind(&sql, &parameters)?.execute()?.collect()?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row.as_slice() {

@@ -1,7 +1,7 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
 use super::{Place, Store};
-use crate::host::{Cell, Connection, Instance, Rows, Statement};
+use crate::host::{Cell, Connection, Instance, Statement};
 use crate::record::parse_id;
 use std::collections::HashSet;
 
@@ -34,8 +34,8 @@ impl Reader {
         connection.prepare(sql)
     }
 
-    /// Prepares, binds and runs a query; rows are produced as they are read.
-    pub fn run(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Rows, String> {
+    /// A statement with its parameters bound. It runs in parallel with the writer, on a connection of its own.
+    pub fn bind(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Statement, String> {
         let statement = self.prepare(sql)?;
         for (name, parameter) in parameters {
             match parameter {
@@ -45,7 +45,7 @@ impl Reader {
                 Parameter::Time(micros) => statement.bind_timestamp(name, *micros)?,
             }
         }
-        statement.execute()
+        Ok(statement)
     }
 }
 

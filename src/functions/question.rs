@@ -1,0 +1,92 @@
+//! A reading function with its arguments: what is asked of the sidecar, by SQL and over HTTP alike.
+
+use super::parameters::Arguments;
+use super::readings::Reading;
+use crate::engine::Shared;
+use crate::host::Statement;
+use crate::store::Parameter as Bound;
+
+/// One question. It can be asked more than once, and each time is about the log as it is then.
+pub struct Question {
+    pub reading: &'static Reading,
+    pub arguments: Arguments,
+}
+
+impl Question {
+    /// Checks what only the time of asking decides, and prepares the answer for the sake of its columns.
+    pub fn prepare(&self, shared: &Shared) -> Result<Statement, String> {
+        if self.has_buckets() {
+            // A width that cannot work fails here already.
+            self.arguments.buckets(crate::clock::now_us())?;
+        }
+        let (filters, _) = self.arguments.filters(0);
+        shared
+            .reader()?
+            .prepare(&self.sql(&self.arguments, &filters))
+    }
+
+    /// The statement that answers now; `listed` is what it selects. It sees everything recorded so far.
+    pub fn ask(&self, shared: &Shared, listed: &str) -> Result<Statement, String> {
+        let now_us = crate::clock::now_us();
+        let mut arguments = self.arguments.clone();
+        if self.has_buckets() {
+            // Buckets end somewhere, and so do the operations that they count.
+            arguments.range.until_us.get_or_insert(now_us);
+        }
+        let (filters, mut parameters) = arguments.filters(now_us);
+        if self.has_buckets() {
+            let (from, until, width) = arguments.buckets(now_us)?;
+            parameters.push(("from_us", Bound::Integer(from)));
+            parameters.push(("until_us", Bound::Integer(until)));
+            parameters.push(("bucket_us", Bound::Integer(width)));
+        }
+        if self.reading.sql.contains("$period") {
+            let (since, until) = self.arguments.range.bounds(now_us);
+            // A bound that was calculated from now() is some milliseconds off.
+            let length = until.unwrap_or(now_us) - since.unwrap_or(now_us);
+            let period = (length + 500_000).div_euclid(1_000_000) * 1_000_000;
+            parameters.push(("period", Bound::Text(super::figures::interval(period))));
+        }
+        if let Some(figures) = self.reading.figures {
+            parameters.extend(figures(shared));
+        }
+        let sql = format!(
+            "SELECT {listed} FROM (\n{}\n)",
+            self.sql(&arguments, &filters).trim().trim_end_matches(';')
+        );
+        shared.read()?.bind(&sql, &parameters)
+    }
+
+    fn has_buckets(&self) -> bool {
+        self.reading.sql.contains("$bucket_us")
+    }
+
+    /// The .sql file with its placeholders filled: `{filters}` is a condition, the others are made of `by`.
+    fn sql(&self, arguments: &Arguments, filters: &str) -> String {
+        let by = &arguments.by;
+        let each =
+            |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
+        let groups = if by.is_empty() {
+            // One group, also where nothing ran.
+            "SELECT 1 AS present".to_owned()
+        } else {
+            format!("SELECT DISTINCT {} FROM operation", by.join(", "))
+        };
+        self.reading
+            .sql
+            .replace("{filters}", filters)
+            .replace("{by}", &by.join(", "))
+            .replace("{by_listed}", &each(|column| format!("{column}, ")))
+            .replace(
+                "{by_grouped}",
+                &each(|column| format!("grouped.{column}, ")),
+            )
+            .replace(
+                "{by_matched}",
+                &each(|column| {
+                    format!(" AND grouped.{column} IS NOT DISTINCT FROM counted.{column}")
+                }),
+            )
+            .replace("{groups}", &groups)
+    }
+}
