@@ -7,6 +7,7 @@
 mod alerts;
 mod health;
 mod observed;
+mod server;
 mod spans;
 
 pub use observed::{Observed, RetentionRun};
@@ -18,6 +19,7 @@ use crate::settings::{Setting, Settings, Value};
 use crate::spans::{SpanFigures, Spans};
 use crate::store::{self, OpenError, Opened, Place, Purged, Reader, RetentionPolicy, Store};
 use crate::writer::{self, Command};
+use server::Serving;
 use spans::open_spans;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -246,6 +248,7 @@ pub struct Engine {
     /// The registry's keys of this engine, given free when it is gone: the path that was asked for, and those that the log
     /// was moved to.
     registered: Mutex<Vec<PathBuf>>,
+    serving: Serving,
     /// Itself, for the registry.
     this: OnceLock<Weak<Engine>>,
 }
@@ -356,6 +359,7 @@ impl Engine {
             commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
             registered: Mutex::default(),
+            serving: Serving::default(),
             this: OnceLock::new(),
         };
         engine.interrupt_spans(false);
@@ -514,8 +518,11 @@ impl Drop for Engine {
         if self.check_process().is_err() {
             // To close the parent's files here would checkpoint them, or delete their write-ahead log, under its feet.
             std::mem::forget(Arc::clone(&self.shared));
+            self.serving.forget();
             return;
         }
+        // First, since what it answers needs all the rest.
+        self.stop_serving();
         self.interrupt_spans(true);
         if let Err(error) = self.shared.spans.close() {
             self.shared.note(error);

@@ -15,6 +15,7 @@ mod metrics;
 mod process;
 mod record;
 mod resources;
+mod serve;
 mod settings;
 mod spans;
 mod store;
@@ -22,7 +23,7 @@ mod writer;
 
 use functions::{
     active, alerts as alerting, describe, figures, finish, metrics as exposition, publish,
-    readings, record as recording, relations, start, version, Session,
+    readings, record as recording, relations, serve as serving, start, version, Session,
 };
 use host::{ExtensionAccess, ExtensionInfo, Host};
 
@@ -51,6 +52,8 @@ fn register(host: &Host<'_>) -> Result<(), String> {
     }
     host.register_table(alerting::AlertSet::new(&session))?;
     host.register_table(figures::FigureFunction::new(&session, &figures::METRICS))?;
+    host.register_table(serving::Serve::new(&session))?;
+    host.register_table(figures::FigureFunction::new(&session, &serving::STOP))?;
     host.register_replacement(Box::new(relations::answer));
     Ok(())
 }

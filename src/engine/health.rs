@@ -25,7 +25,7 @@ impl Shared {
         let path = status.place.path().map(std::path::Path::to_path_buf);
         let mut files = observed.hosts();
         files.extend(path.clone());
-        let recovered = status.recovery.lost.iter();
+        let lost = status.queue.lost + status.recovery.lost_operations();
         components(&Facts {
             now_us: crate::clock::now_us(),
             role: status.role,
@@ -34,7 +34,7 @@ impl Shared {
             flush_interval: self.settings().flush_interval(),
             queue: status.queue,
             queue_health: self.queue.health(),
-            lost: status.queue.lost + recovered.map(|lost| lost.end - lost.start).sum::<u64>(),
+            lost,
             spans: status.spans,
             spools: status.spools,
             spool_error: observed.spool_error(),

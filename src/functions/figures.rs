@@ -191,7 +191,7 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
         .path()
         .map_or("memory".to_owned(), |path| path.display().to_string());
     let lost = status.queue.lost + status.recovery.lost_operations();
-    let rows = [
+    let mut rows = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned(), "", "The extension's version"),
         ("log", path, "", "The file that the log is kept in, or memory"),
         (
@@ -388,13 +388,14 @@ fn status(engine: &Engine, _: &[String]) -> Answer {
             "commits",
             "Commits that failed and were tried again",
         ),
-        (
-            "notes",
-            status.notes.join("\n"),
-            "",
-            "What happened when the log was opened, and what did not work since",
-        ),
     ];
+    rows.extend(super::serve::status(engine));
+    rows.push((
+        "notes",
+        status.notes.join("\n"),
+        "",
+        "What happened when the log was opened, and what did not work since",
+    ));
     Ok(rows
         .into_iter()
         .map(|(name, value, unit, meaning)| {

@@ -3,6 +3,7 @@
 
 pub mod active;
 pub mod alerts;
+mod answers;
 pub mod describe;
 pub mod figures;
 pub mod finish;
@@ -17,6 +18,7 @@ pub mod record;
 #[cfg(test)]
 mod reference;
 pub mod relations;
+pub mod serve;
 pub mod start;
 pub mod version;
 

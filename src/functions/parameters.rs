@@ -1,7 +1,7 @@
 //! The named parameters of the reading functions: types, validation, and the SQL that each stands for.
 
 use crate::host::{TableBind, TypeId};
-use crate::record::{parse_id, Field, LOGGED_STATUSES};
+use crate::record::{parse_id, parse_time_us, Field, LOGGED_STATUSES};
 use crate::settings::parse_interval_us;
 use crate::store::Parameter as Bound;
 
@@ -325,6 +325,29 @@ pub fn from_call(bind: &TableBind<'_>, parameter: &Parameter) -> Option<Bound> {
     })
 }
 
+/// A parameter that is given as text.
+pub fn from_text(parameter: &Parameter, text: &str) -> Result<Bound, String> {
+    let (value, remedy) = match parameter.type_id {
+        TypeId::Double => (
+            text.parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite())
+                .map(Bound::Double),
+            "give a number",
+        ),
+        TypeId::TimestampTz => (
+            parse_time_us(text).map(Bound::Time),
+            "give a time such as 2026-01-31T12:00:00Z",
+        ),
+        TypeId::BigInt => (
+            text.parse().ok().map(Bound::Integer),
+            "give a whole number of 0 or more",
+        ),
+        _ => (Some(Bound::Text(text.to_owned())), ""),
+    };
+    value.ok_or_else(|| format!("{} is '{text}': {remedy}", parameter.name))
+}
+
 /// The text of a UUID: 32 hexadecimal digits, dashes wherever.
 pub fn id(name: &str, text: String) -> Result<String, String> {
     if parse_id(&text).is_some() {
@@ -386,6 +409,22 @@ mod tests {
             "by is 'command,comand': 'comand' is no column to group by; give any of command,"
         ));
         assert!(groupings("").is_err());
+    }
+
+    #[test]
+    fn text_is_read_as_the_type_of_its_parameter() {
+        let duration = FILTERS.last().unwrap();
+        assert_eq!(from_text(duration, "1.5e3"), Ok(Bound::Double(1500.0)));
+        assert_eq!(
+            from_text(&SINCE, "1970-01-01T00:00:01+00:00"),
+            Ok(Bound::Time(1_000_000))
+        );
+        assert_eq!(from_text(&PERIOD, "1h"), Ok(Bound::Text("1h".into())));
+        for (parameter, text) in [(duration, "NaN"), (duration, ""), (&SINCE, "yesterday")] {
+            let error = from_text(parameter, text).unwrap_err();
+            let start = format!("{} is '{text}': give a ", parameter.name);
+            assert!(error.starts_with(&start), "{error}");
+        }
     }
 
     #[test]

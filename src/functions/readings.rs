@@ -258,6 +258,11 @@ fn retention_figures(shared: &Shared) -> Named {
     ]
 }
 
+/// The reading function of this name, which has to be one of [`ALL`].
+pub fn named(name: &str) -> Option<&'static Reading> {
+    ALL.iter().find(|reading| reading.name == name)
+}
+
 /// A reading function as DuckDB sees it.
 pub struct ReadingFunction {
     session: Session,

@@ -6,7 +6,8 @@ use super::figures::{self, Figure};
 use super::parameters::{Parameter, Role};
 use super::readings::{self, Column, Columns, Reading};
 use super::{
-    active, describe, finish, metrics, publish, record, relations, start, version, Documentation,
+    active, describe, finish, metrics, publish, record, relations, serve, start, version,
+    Documentation,
 };
 use crate::host::TypeId;
 use crate::record::{Field, Kind};
@@ -53,6 +54,9 @@ fn rendered() -> String {
     scalar(&mut out, "prometheus_text", &metrics::PROMETHEUS_TEXT);
     scalar(&mut out, "openmetrics_text", &metrics::OPENMETRICS_TEXT);
     relations(&mut out);
+    out.push_str("## HTTP\n\n");
+    serving(&mut out);
+    figure(&mut out, &serve::STOP);
     settings(&mut out);
     format!("{}\n", out.trim_end())
 }
@@ -236,6 +240,29 @@ fn relations(out: &mut String) {
     }
     out.push('\n');
     example(out, "SELECT text FROM oplog.prometheus;");
+}
+
+fn serving(out: &mut String) {
+    line(out, format_args!("### `{}()`\n", serve::NAME));
+    line(out, format_args!("{}\n", serve::SUMMARY));
+    example(out, serve::EXAMPLE);
+    line(
+        out,
+        format_args!("| parameter | type | default | meaning |"),
+    );
+    line(out, format_args!("|---|---|---|---|"));
+    for (name, type_id, default, meaning) in serve::PARAMETERS {
+        let type_name = type_id.sql_name();
+        line(
+            out,
+            format_args!("| `{name}` | {type_name} | {default} | {meaning} |"),
+        );
+    }
+    out.push('\n');
+    columns(
+        out,
+        &serve::COLUMNS.map(|(name, type_id, meaning)| (name, type_id.sql_name(), meaning)),
+    );
 }
 
 fn settings(out: &mut String) {

@@ -6,7 +6,7 @@
 use super::rows::Rows;
 use super::vector::Cell;
 use super::{c_text, ffi, take_text, text_from, LogicalType, OwnedChunk};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 struct Database {
     raw: ffi::duckdb_database,
@@ -121,7 +121,7 @@ impl Connection {
             let state = ffi::duckdb_prepare(self.handle.raw, sql.as_ptr(), &mut raw);
             let statement = Statement {
                 raw,
-                _connection: Arc::clone(&self.handle),
+                connection: Arc::clone(&self.handle),
             };
             if state != ffi::DuckDBSuccess {
                 return Err(text_from(ffi::duckdb_prepare_error(raw)));
@@ -177,7 +177,7 @@ impl Connection {
 /// A prepared statement with named parameters.
 pub struct Statement {
     raw: ffi::duckdb_prepared_statement,
-    _connection: Arc<ConnectionHandle>,
+    connection: Arc<ConnectionHandle>,
 }
 
 // SAFETY: the statement is owned and used by one thread at a time.
@@ -252,6 +252,13 @@ impl Statement {
         })
     }
 
+    /// Stops the statement and the reading of its rows from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter {
+            connection: Arc::downgrade(&self.connection),
+        }
+    }
+
     /// Runs the statement; rows are produced as they are read.
     pub fn execute(self) -> Result<Rows, String> {
         // SAFETY: the statement is live; the result is destroyed on every path.
@@ -264,6 +271,21 @@ impl Statement {
                 return Err(error);
             }
             Ok(Rows::new(result, self))
+        }
+    }
+}
+
+/// Makes what a connection runs now fail with an error. It keeps nothing open, and does nothing where nothing runs: what
+/// starts a moment later is not stopped.
+pub struct Interrupter {
+    connection: Weak<ConnectionHandle>,
+}
+
+impl Interrupter {
+    pub fn interrupt(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            // SAFETY: the connection is live; the C API documents the call for use from another thread.
+            unsafe { ffi::duckdb_interrupt(connection.raw) };
         }
     }
 }

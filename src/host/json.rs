@@ -121,7 +121,7 @@ fn is_number(shape: &Shape) -> bool {
     }
 }
 
-fn write_text(text: &str, out: &mut String) {
+pub(super) fn write_text(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         match character {

@@ -10,9 +10,12 @@
 mod contain;
 mod context;
 mod entry;
+#[cfg(unix)]
+mod fork_files;
 mod fork_mark;
 mod instance;
 mod json;
+mod objects;
 mod option;
 mod rows;
 mod scalar;
@@ -28,9 +31,12 @@ use libduckdb_sys::v1 as ffi;
 
 pub use context::Context;
 pub use entry::{load, ExtensionAccess, ExtensionInfo, Host};
+#[cfg(unix)]
+pub use fork_files::ClosedInChild;
 pub use fork_mark::fork_mark;
 pub use instance::{Appender, Connection, Instance, Statement};
 pub use json::write_json;
+pub use objects::{ObjectStyle, Written};
 pub use option::OptionDeclaration;
 pub use rows::Rows;
 pub use scalar::{Overload, Scalar, ScalarBind};

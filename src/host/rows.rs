@@ -92,21 +92,14 @@ impl Rows {
 
     /// All rows that are left, for results that are known to be small.
     pub fn collect(&mut self) -> Result<Vec<Vec<Cell<'static>>>, String> {
-        // SAFETY: the result is live; the column types are made for us.
-        let shapes: Vec<Shape> = unsafe {
-            (0..ffi::duckdb_column_count(&mut self.result))
-                .map(|index| {
-                    Shape::of(&LogicalType::from_raw(ffi::duckdb_column_logical_type(
-                        &mut self.result,
-                        index,
-                    )))
-                })
-                .collect()
-        };
+        let types = self.types();
+        let shapes: Vec<Shape> = types.iter().map(Shape::of).collect();
+        if shapes.iter().any(|shape| !matches!(shape, Shape::Plain(_))) {
+            return Err("a nested column cannot be read here".into());
+        }
         let mut rows = Vec::new();
-        while let Some(chunk) = self.fetch()? {
-            // SAFETY: the chunk has the result's types and is flattened by a copy into a chunk of our own.
-            let flat = self.flatten(&chunk, &shapes)?;
+        while let Some(flat) = self.next_flat(&types)? {
+            // SAFETY: the chunk is flat and of the result's types.
             let view = unsafe { Chunk::new(flat.raw(), &shapes) };
             for row in 0..view.rows() {
                 rows.push(
@@ -128,16 +121,16 @@ impl Rows {
         Ok(rows)
     }
 
-    /// A fetched chunk may hold constant or dictionary vectors; a copy into flat ones can be read row by row.
-    fn flatten(&mut self, chunk: &FetchedChunk, shapes: &[Shape]) -> Result<OwnedChunk, String> {
-        let types: Vec<_> = shapes
-            .iter()
-            .map(|shape| match shape {
-                Shape::Plain(id) => Ok(*id),
-                _ => Err("a nested column cannot be read here".to_owned()),
-            })
-            .collect::<Result<_, _>>()?;
-        let mut flat = OwnedChunk::new(&types);
+    /// The next chunk, where one is left. A fetched one may hold constant or dictionary vectors; a copy into flat ones can
+    /// be read row by row.
+    pub(super) fn next_flat(
+        &mut self,
+        types: &[LogicalType],
+    ) -> Result<Option<OwnedChunk>, String> {
+        let Some(chunk) = self.fetch()? else {
+            return Ok(None);
+        };
+        let mut flat = OwnedChunk::of(types);
         // SAFETY: both chunks are live and of equal types; a full vector has room for all rows.
         unsafe {
             let rows = ffi::duckdb_data_chunk_get_size(chunk.raw);
@@ -153,7 +146,22 @@ impl Rows {
             }
             flat.set_rows(rows as usize);
         }
-        Ok(flat)
+        Ok(Some(flat))
+    }
+
+    pub(super) fn result(&mut self) -> *mut ffi::duckdb_result {
+        &mut self.result
+    }
+
+    /// The columns' types.
+    pub(super) fn types(&mut self) -> Vec<LogicalType> {
+        let result = self.result();
+        // SAFETY: the result is live; indexes stay below the count; the types are made for us.
+        unsafe {
+            (0..ffi::duckdb_column_count(result))
+                .map(|index| LogicalType::from_raw(ffi::duckdb_column_logical_type(result, index)))
+                .collect()
+        }
     }
 }
 

@@ -168,6 +168,10 @@ unsafe impl Send for OwnedChunk {}
 impl OwnedChunk {
     pub fn new(types: &[TypeId]) -> Self {
         let types: Vec<LogicalType> = types.iter().map(|id| LogicalType::new(*id)).collect();
+        Self::of(&types)
+    }
+
+    pub(super) fn of(types: &[LogicalType]) -> Self {
         let mut raw_types: Vec<_> = types.iter().map(LogicalType::raw).collect();
         // SAFETY: the types are live for the call, which copies them.
         let raw = unsafe {

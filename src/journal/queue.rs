@@ -71,7 +71,7 @@ pub struct Wake {
 }
 
 /// What `oplog_status()` shows of the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueFigures {
     pub operations: u64,
     pub bytes: u64,
@@ -87,6 +87,8 @@ pub struct QueueFigures {
     pub syncs: u64,
     /// Operations whose frames were damaged on disk before they could be read back.
     pub lost: u64,
+    /// Why the last commit failed, "" if it did not.
+    pub last_error: String,
 }
 
 #[derive(Default)]
@@ -423,6 +425,7 @@ impl Queue {
             spilled: state.spilled_from.is_some(),
             lost: state.lost,
             oldest_age: state.oldest_at.map_or(Duration::ZERO, |at| at.elapsed()),
+            last_error: state.last_error.clone(),
             ..QueueFigures::default()
         };
         let journal = state.journal.clone();

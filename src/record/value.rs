@@ -65,7 +65,8 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-fn format_time(micros: i64) -> String {
+/// A time in RFC 3339, from microseconds since 1970.
+pub fn format_time(micros: i64) -> String {
     // DuckDB's infinities.
     match micros {
         i64::MAX => return "infinity".into(),
@@ -180,7 +181,7 @@ pub(super) fn time(field: Field, value: &Value<'_>) -> Result<i64, Problem> {
     const RANGE_US: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
     let micros = match value {
         Value::Time(micros) => Some(*micros),
-        Value::Text(text) => parse_time(text.trim()),
+        Value::Text(text) => parse_time_us(text.trim()),
         _ => None,
     };
     match micros {
@@ -198,7 +199,8 @@ pub(super) fn time(field: Field, value: &Value<'_>) -> Result<i64, Problem> {
     }
 }
 
-fn parse_time(text: &str) -> Option<i64> {
+/// Microseconds since 1970 of a time as text; one without a zone is UTC.
+pub fn parse_time_us(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>()
         .or_else(|_| {
             text.parse::<jiff::civil::DateTime>()

@@ -1,0 +1,60 @@
+//! The HTTP server of a log: one at most, whichever of its hosts has started it.
+
+use super::{lock, Engine, Shared};
+use crate::serve::{Figures, Options, Server, Source};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+/// The server, if one runs, and what all of them have counted.
+#[derive(Default)]
+pub struct Serving {
+    server: Mutex<Option<Server>>,
+    figures: Arc<Figures>,
+}
+
+impl Serving {
+    /// Leaves alone what a forked child has a copy of: its thread is the parent's.
+    pub(super) fn forget(&mut self) {
+        let server = self.server.get_mut();
+        std::mem::forget(server.map_or_else(|poisoned| poisoned.into_inner().take(), Option::take));
+    }
+}
+
+impl Engine {
+    /// Has a server listen, and returns where. It is the same one where it runs with the same options already.
+    pub fn serve(
+        &self,
+        options: Options,
+        source: impl FnOnce(Arc<Shared>) -> Arc<dyn Source>,
+    ) -> Result<SocketAddr, String> {
+        let mut server = lock(&self.serving.server);
+        if let Some(running) = server.as_ref().filter(|server| !server.has_stopped()) {
+            if running.is(&options) {
+                return Ok(running.address());
+            }
+            return Err(format!(
+                "a server listens on {} already, with other parameters: CALL oplog_serve_stop() first",
+                running.address()
+            ));
+        }
+        *server = None;
+        let figures = Arc::clone(&self.serving.figures);
+        let started = Server::start(options, source(Arc::clone(&self.shared)), figures)?;
+        Ok(server.insert(started).address())
+    }
+
+    /// Ends the server, and returns where it listened.
+    pub fn stop_serving(&self) -> Option<SocketAddr> {
+        let server = lock(&self.serving.server).take()?;
+        let address = server.address();
+        server.stop();
+        Some(address)
+    }
+
+    /// Where a server listens now, and what all of them have counted.
+    pub fn serving(&self) -> (Option<SocketAddr>, &Figures) {
+        let server = lock(&self.serving.server);
+        let running = server.as_ref().filter(|server| !server.has_stopped());
+        (running.map(Server::address), &self.serving.figures)
+    }
+}

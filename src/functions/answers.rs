@@ -1,0 +1,212 @@
+//! What the HTTP server is told: the answers of the SQL functions, as JSON.
+
+use super::parameters::{from_text, id, Arguments, Parameter};
+use super::question::Question;
+use super::readings::{self, Reading};
+use crate::engine::{Role, Shared};
+use crate::host::{ObjectStyle, Written};
+use crate::metrics::Samples;
+use crate::record::format_time;
+use crate::serve::limits::{ANSWER_BYTES_MAX, ROWS_DEFAULT, ROWS_MAX};
+use crate::serve::{Cancel, Exposition, Format, Health, Parameters, Problem, Source};
+use crate::store::Parameter as Bound;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Answers from the log, without the engine that owns it: that one stops the server before it ends.
+pub struct Answers {
+    shared: Arc<Shared>,
+}
+
+impl Answers {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Asks a question, and appends the rows of its answer to `out`.
+    fn ask(
+        &self,
+        question: &Question,
+        rows_max: i64,
+        cancel: &Cancel,
+        out: &mut String,
+    ) -> Result<Written, Problem> {
+        let style = ObjectStyle {
+            json_column: "metadata",
+            time: format_time,
+            rows_max: rows_max as usize,
+            bytes_max: ANSWER_BYTES_MAX,
+        };
+        let mut answered = || {
+            let statement = question.ask(&self.shared, "*")?;
+            let interrupter = statement.interrupter();
+            cancel.on_cancel(move || interrupter.interrupt())?;
+            statement.execute()?.write_objects(&style, out)
+        };
+        answered().map_err(Problem::Failed)
+    }
+
+    /// The one row of an answer, "" where there is none.
+    fn row(
+        &self,
+        reading: &'static Reading,
+        arguments: Arguments,
+        cancel: &Cancel,
+    ) -> Result<String, Problem> {
+        let mut row = String::new();
+        let question = Question { reading, arguments };
+        self.ask(&question, 1, cancel, &mut row)?;
+        Ok(row)
+    }
+}
+
+impl Source for Answers {
+    fn metrics(&self, format: Format) -> Result<Exposition, String> {
+        let rendered = match format {
+            Format::Text => crate::metrics::Format::Text,
+            Format::OpenMetrics => crate::metrics::Format::OpenMetrics,
+        };
+        Ok(Exposition {
+            format,
+            text: self.shared.metrics().render(rendered, &Samples::default()),
+        })
+    }
+
+    fn health(&self) -> Health {
+        let status = self.shared.status();
+        let commit_error = Some(status.queue.last_error).filter(|error| !error.is_empty());
+        let healthy = status.role != Role::Fallback && commit_error.is_none();
+        Health {
+            healthy,
+            json: json!({
+                "status": if healthy { "healthy" } else { "unhealthy" },
+                "version": env!("CARGO_PKG_VERSION"),
+                "role": status.role.name(),
+                "pending_operations": status.queue.operations,
+                "commit_error": commit_error,
+            })
+            .to_string(),
+        }
+    }
+
+    fn operations(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
+        let reading = reading("oplog_operations")?;
+        let mut arguments = arguments(reading, filters)?;
+        let max_rows = rows_asked(&mut arguments)?;
+        let skip_rows = bound_rows(&arguments, "skip_rows");
+        let mut out = "{\"operations\":[".to_owned();
+        let question = Question { reading, arguments };
+        let written = self.ask(&question, max_rows, cancel, &mut out)?;
+        // Whoever asks for no rows would go on for ever.
+        let more = written.more && written.rows > 0;
+        let next = more.then(|| skip_rows.saturating_add(written.rows as i64));
+        out += &format!(
+            "],\"rows\":{},\"max_rows\":{max_rows},\"skip_rows\":{skip_rows},\"next_skip_rows\":{}}}",
+            written.rows,
+            json!(next)
+        );
+        Ok(out)
+    }
+
+    fn operation(
+        &self,
+        text: &str,
+        filters: &Parameters,
+        cancel: &Cancel,
+    ) -> Result<Option<String>, Problem> {
+        let reading = reading("oplog_operations")?;
+        // Nothing but the path says which one it is.
+        only_known(filters, &["project_id"])?;
+        let mut arguments = arguments(reading, filters)?;
+        let id = id("id", text.to_owned()).map_err(Problem::Parameter)?;
+        arguments
+            .conditions
+            .push("id = CAST(CAST($id AS VARCHAR) AS UUID)");
+        arguments.bound.push(("id", Bound::Text(id)));
+        let row = self.row(reading, arguments, cancel)?;
+        Ok((!row.is_empty()).then_some(row))
+    }
+
+    fn stats(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
+        let reading = reading("oplog_summary")?;
+        let arguments = arguments(reading, filters)?;
+        self.row(reading, arguments, cancel)
+    }
+}
+
+fn reading(name: &str) -> Result<&'static Reading, Problem> {
+    readings::named(name).ok_or_else(|| Problem::Failed(format!("there is no function {name}")))
+}
+
+/// The parameters of a reading function, given as text.
+fn arguments(reading: &Reading, given: &Parameters) -> Result<Arguments, Problem> {
+    let parameters = reading.parameters();
+    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
+    only_known(given, &names)?;
+    let value = |parameter: &Parameter| {
+        let found = given.iter().find(|(name, _)| name == parameter.name);
+        found
+            .map(|(_, text)| from_text(parameter, text))
+            .transpose()
+    };
+    Arguments::read(
+        value,
+        &parameters,
+        reading.default_period,
+        reading.default_by,
+    )
+    .map_err(Problem::Parameter)
+}
+
+fn only_known(given: &Parameters, names: &[&str]) -> Result<(), Problem> {
+    let Some((unknown, _)) = given
+        .iter()
+        .find(|(name, _)| !names.contains(&name.as_str()))
+    else {
+        return Ok(());
+    };
+    let nearest = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let text = match nearest {
+        Some((_, name)) => format!("{unknown} is no parameter; did you mean {name}?"),
+        None if names == ["project_id"] => format!("{unknown} is no parameter here: leave it out"),
+        None => format!(
+            "{unknown} is no parameter: give any of {}",
+            names.join(", ")
+        ),
+    };
+    Err(Problem::Parameter(text))
+}
+
+/// How many rows are wanted. The question is asked for one more, which tells whether there are more.
+fn rows_asked(arguments: &mut Arguments) -> Result<i64, Problem> {
+    let max_rows = match bound_rows(arguments, "max_rows") {
+        i64::MAX => ROWS_DEFAULT,
+        rows if rows > ROWS_MAX => {
+            return Err(Problem::Parameter(format!(
+                "max_rows is {rows}: give {ROWS_MAX} or less, and skip_rows for what follows"
+            )));
+        }
+        rows => rows,
+    };
+    for (name, bound) in &mut arguments.bound {
+        if *name == "max_rows" {
+            *bound = Bound::Integer(max_rows + 1);
+        }
+    }
+    Ok(max_rows)
+}
+
+fn bound_rows(arguments: &Arguments, name: &str) -> i64 {
+    arguments
+        .bound
+        .iter()
+        .find_map(|(known, bound)| match bound {
+            Bound::Integer(rows) if *known == name => Some(*rows),
+            _ => None,
+        })
+        .unwrap_or(0)
+}

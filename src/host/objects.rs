@@ -1,0 +1,110 @@
+//! The rows of a query in the private instance as JSON objects, for whoever is no DuckDB.
+
+use super::json::{write_json, write_text};
+use super::rows::Rows;
+use super::shape::Shape;
+use super::vector::{Cell, Chunk, Column};
+use super::{ffi, text_from, LogicalType, TypeId};
+
+/// How rows are written, and how many.
+pub struct ObjectStyle {
+    /// A column of VARCHAR that holds JSON.
+    pub json_column: &'static str,
+    /// A time from microseconds since 1970.
+    pub time: fn(i64) -> String,
+    pub rows_max: usize,
+    /// No row is begun when there are so many bytes.
+    pub bytes_max: usize,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub rows: usize,
+    /// Whether there are rows that were not written.
+    pub more: bool,
+}
+
+impl Rows {
+    /// Appends the rows that are left as JSON objects, separated by commas.
+    pub fn write_objects(
+        &mut self,
+        style: &ObjectStyle,
+        out: &mut String,
+    ) -> Result<Written, String> {
+        let types = self.types();
+        let columns = self.object_columns(&types, style);
+        let shapes: Vec<Shape> = columns.iter().map(|(_, shape)| shape.clone()).collect();
+        let mut rows = 0;
+        while let Some(flat) = self.next_flat(&types)? {
+            // SAFETY: the chunk is flat and of the result's types.
+            let chunk = unsafe { Chunk::new(flat.raw(), &shapes) };
+            for row in 0..chunk.rows() {
+                if rows == style.rows_max || out.len() >= style.bytes_max {
+                    return Ok(Written { rows, more: true });
+                }
+                if rows > 0 {
+                    out.push(',');
+                }
+                write_object(&columns, &chunk, row, style, out);
+                rows += 1;
+            }
+        }
+        Ok(Written { rows, more: false })
+    }
+
+    /// The columns' names as JSON texts, and how they are read.
+    fn object_columns(
+        &mut self,
+        types: &[LogicalType],
+        style: &ObjectStyle,
+    ) -> Vec<(String, Shape)> {
+        let result = self.result();
+        types
+            .iter()
+            .enumerate()
+            .map(|(index, logical)| {
+                // SAFETY: the result is live and has the column; the text is borrowed from it and copied at once.
+                let name = unsafe { text_from(ffi::duckdb_column_name(result, index as u64)) };
+                let shape = if name == style.json_column {
+                    Shape::Json
+                } else {
+                    Shape::of(logical)
+                };
+                let mut written = String::new();
+                write_text(&name, &mut written);
+                (written, shape)
+            })
+            .collect()
+    }
+}
+
+fn write_object(
+    columns: &[(String, Shape)],
+    chunk: &Chunk<'_>,
+    row: usize,
+    style: &ObjectStyle,
+    out: &mut String,
+) {
+    out.push('{');
+    for (index, (name, shape)) in columns.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+        out.push(':');
+        let column = chunk.column(index);
+        match time_of(&column, shape, row) {
+            Some(micros) => write_text(&(style.time)(micros), out),
+            None => write_json(&column, row, out),
+        }
+    }
+    out.push('}');
+}
+
+fn time_of(column: &Column<'_>, shape: &Shape, row: usize) -> Option<i64> {
+    match (shape, column.cell(row)) {
+        (Shape::Plain(TypeId::TimestampTz), Cell::Timestamp(micros)) => Some(micros),
+        _ => None,
+    }
+}

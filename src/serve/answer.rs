@@ -1,0 +1,269 @@
+//! From a request to its answer.
+
+use super::access;
+use super::body::{Body, Budget};
+use super::cancel::Cancel;
+use super::figures::Figures;
+use super::format::Format;
+use super::limits::{READS_MAX, READ_TIME, READ_WAIT, TARGET_BYTES_MAX};
+use super::reply::{Refusal, Reply};
+use super::route::{Lost, Route, Scope};
+use super::target::parameters;
+use super::{Problem, Source};
+use hyper::header::ACCEPT;
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// What answers all requests of a server.
+pub struct Answering {
+    token: Option<String>,
+    source: Arc<dyn Source>,
+    pub figures: Arc<Figures>,
+    budget: Budget,
+    reads: Arc<Semaphore>,
+    running: Mutex<Running>,
+}
+
+/// The questions that run.
+#[derive(Default)]
+struct Running {
+    closing: bool,
+    next: u64,
+    cancels: HashMap<u64, Arc<Cancel>>,
+}
+
+impl Answering {
+    pub fn new(token: Option<String>, source: Arc<dyn Source>, figures: Arc<Figures>) -> Self {
+        Self {
+            token,
+            source,
+            figures,
+            budget: Budget::default(),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            running: Mutex::default(),
+        }
+    }
+
+    /// Lets no question begin any more, and interrupts those that run. One that is about to begin may miss it: call again
+    /// until all have ended.
+    pub fn cancel_reads(&self) {
+        let mut running = self.running();
+        running.closing = true;
+        running.cancels.values().for_each(|cancel| cancel.cancel());
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The answer to one request; `ended` is called when the client has taken it.
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: &Parts,
+        has_body: bool,
+        ended: impl Fn() + Send + 'static,
+    ) -> Response<Body> {
+        self.figures.requests.inc();
+        let reply = match self.reply(request, has_body).await {
+            Ok(reply) => reply,
+            Err(refusal) => self.refuse(&refusal),
+        };
+        match self.budget.take(reply.len()) {
+            Some(share) => reply.into_response(|content| Body::new(content, Some(share), ended)),
+            None => self
+                .refuse(&Refusal::busy(
+                    "too many answers wait to be taken: ask again",
+                ))
+                .into_response(|content| Body::new(content, None, ended)),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Reply {
+        if refusal.is_busy() {
+            self.figures.busy.inc();
+        } else if refusal.is_internal() {
+            self.figures.failed.inc();
+        } else if refusal.status().is_client_error() {
+            self.figures.rejected.inc();
+        }
+        refusal.reply()
+    }
+
+    async fn reply(self: &Arc<Self>, request: &Parts, has_body: bool) -> Result<Reply, Refusal> {
+        access::check(request, self.token.as_deref())?;
+        let target = request
+            .uri
+            .path_and_query()
+            .map_or("", |target| target.as_str());
+        if target.len() > TARGET_BYTES_MAX {
+            return Err(Refusal::uri_too_long(target.len()));
+        }
+        if has_body {
+            return Err(Refusal::content_too_large());
+        }
+        let route = Route::of(request.uri.path()).map_err(|lost| match lost {
+            Lost::Unknown => Refusal::not_found(format!(
+                "nothing is at {}: ask for /metrics, /health, /operations, /operations/{{id}}, /operations/stats, or the last \
+                 three below /projects/{{project_id}}",
+                request.uri.path()
+            )),
+            Lost::Malformed(problem) => Refusal::bad_request(&problem),
+        })?;
+        if request.method != Method::GET && request.method != Method::HEAD {
+            return Err(Refusal::method_not_allowed(request.method.as_str()));
+        }
+        self.follow(route, request).await
+    }
+
+    async fn follow(self: &Arc<Self>, route: Route, request: &Parts) -> Result<Reply, Refusal> {
+        let filters = |scope| filters(request.uri.query().unwrap_or(""), scope);
+        let ok = |json| Reply::json(StatusCode::OK, json);
+        match route {
+            Route::Metrics => {
+                let accept = request.headers.get_all(ACCEPT).iter();
+                let format = Format::negotiate(accept.filter_map(|value| value.to_str().ok()));
+                let exposition = self.work(move |source| source.metrics(format)).await?;
+                let exposition = exposition.map_err(Refusal::internal)?;
+                Ok(Reply::metrics(exposition.format, exposition.text))
+            }
+            Route::Health => {
+                let health = self.work(|source| source.health()).await?;
+                let status = if health.healthy {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                };
+                Ok(Reply::json(status, health.json))
+            }
+            Route::Operations(scope) => {
+                let filters = filters(scope)?;
+                self.read(move |source, cancel| source.operations(&filters, cancel))
+                    .await
+                    .map(ok)
+            }
+            Route::Stats(scope) => {
+                let filters = filters(scope)?;
+                self.read(move |source, cancel| source.stats(&filters, cancel))
+                    .await
+                    .map(ok)
+            }
+            Route::Operation(scope, id) => {
+                let filters = filters(scope)?;
+                let asked = id.clone();
+                self.read(move |source, cancel| source.operation(&asked, &filters, cancel))
+                    .await?
+                    .map(ok)
+                    .ok_or_else(|| {
+                        Refusal::not_found(format!(
+                            "no operation has the id {id}: it was never recorded here, or retention has deleted it"
+                        ))
+                    })
+            }
+        }
+    }
+
+    /// Has something worked out on another thread, so that this one goes on waiting for sockets.
+    async fn work<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&dyn Source) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let source = Arc::clone(&self.source);
+        tokio::task::spawn_blocking(move || work(&*source))
+            .await
+            .map_err(|_| Refusal::internal("internal error in oplog (contained, please report it)"))
+    }
+
+    /// Asks a question that may take long.
+    async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&dyn Source, &Cancel) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = timeout(READ_WAIT, Arc::clone(&self.reads).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(Refusal::busy(format!(
+                "{READS_MAX} other questions are being answered: ask again"
+            )));
+        };
+        let read = self.begin_read().ok_or_else(Refusal::closing)?;
+        let waiting = CancelOnDrop(Arc::clone(&read.cancel));
+        let answer = self.work(move |source| {
+            let answer = ask(source, &read.cancel);
+            // Held until here, whether or not somebody waits for the answer.
+            drop((read, turn));
+            answer
+        });
+        let answer = timeout(READ_TIME, answer).await;
+        let closing = self.running().closing;
+        drop(waiting);
+        match answer {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(Problem::Parameter(problem)))) => Err(Refusal::bad_parameter(problem)),
+            _ if closing => Err(Refusal::closing()),
+            Ok(Ok(Err(Problem::Failed(problem)))) => Err(Refusal::internal(problem)),
+            Ok(Err(refusal)) => Err(refusal),
+            Err(_) => Err(Refusal::timeout(format!(
+                "the question took {} s: ask about a shorter period, or in SQL",
+                READ_TIME.as_secs()
+            ))),
+        }
+    }
+
+    fn begin_read(self: &Arc<Self>) -> Option<Read> {
+        let mut running = self.running();
+        if running.closing {
+            return None;
+        }
+        let cancel = Arc::<Cancel>::default();
+        let number = running.next;
+        running.next += 1;
+        running.cancels.insert(number, Arc::clone(&cancel));
+        self.figures.reads.inc();
+        Some(Read {
+            answering: Arc::clone(self),
+            number,
+            cancel,
+        })
+    }
+}
+
+/// A question that runs, until it is dropped.
+struct Read {
+    answering: Arc<Answering>,
+    number: u64,
+    cancel: Arc<Cancel>,
+}
+
+impl Drop for Read {
+    fn drop(&mut self) {
+        self.answering.running().cancels.remove(&self.number);
+        self.answering.figures.reads.dec();
+    }
+}
+
+/// Whoever waited for the answer has it, or is gone.
+struct CancelOnDrop(Arc<Cancel>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn filters(query: &str, scope: Scope) -> Result<Vec<(String, String)>, Refusal> {
+    let mut filters = parameters(query).map_err(Refusal::bad_parameter)?;
+    if let Some(project) = scope {
+        if let Some((_, given)) = filters.iter().find(|(name, _)| name == "project_id") {
+            return Err(Refusal::bad_parameter(format!(
+                "project_id is '{given}', and the path names '{project}': leave the parameter out"
+            )));
+        }
+        filters.push(("project_id".to_owned(), project));
+    }
+    Ok(filters)
+}

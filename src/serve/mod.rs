@@ -1,0 +1,72 @@
+//! The HTTP endpoint behind `oplog_serve`: connections, limits, routes, tokens, formats. Pure HTTP: it knows no DuckDB and
+//! no SQL, and asks its [`Source`].
+//!
+//! One thread of its own waits for sockets; what a source answers is worked out on at most [`limits::READS_MAX`] + 1
+//! others. All of them have ended when [`Server::stop`] returns.
+
+mod access;
+mod answer;
+mod body;
+mod cancel;
+mod connection;
+mod figures;
+mod format;
+pub mod limits;
+mod options;
+mod reply;
+mod route;
+mod server;
+mod target;
+
+pub use cancel::Cancel;
+pub use figures::Figures;
+pub use format::Format;
+pub use options::Options;
+pub use server::Server;
+
+/// Parameters of a request, decoded, each name at most once.
+pub type Parameters = [(String, String)];
+
+/// All metrics, and the format that they are in.
+pub struct Exposition {
+    pub format: Format,
+    pub text: String,
+}
+
+/// How the process does.
+pub struct Health {
+    pub healthy: bool,
+    pub json: String,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A parameter is wrong: which, its value and the remedy.
+    Parameter(String),
+    /// It is not the client's fault.
+    Failed(String),
+}
+
+/// What the server asks. Calls come from several threads at a time, and may take long save where it says so.
+pub trait Source: Send + Sync + 'static {
+    /// All metrics, in this format where the source has it. Takes no longer than the rendering.
+    fn metrics(&self, format: Format) -> Result<Exposition, String>;
+
+    /// Waits for nothing.
+    fn health(&self) -> Health;
+
+    /// A page of operations, as JSON.
+    fn operations(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem>;
+
+    /// One operation as JSON, where there is one of this id that the filters let pass.
+    fn operation(
+        &self,
+        id: &str,
+        filters: &Parameters,
+        cancel: &Cancel,
+    ) -> Result<Option<String>, Problem>;
+
+    /// What a period came to, as JSON.
+    fn stats(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem>;
+}
