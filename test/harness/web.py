@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,11 +56,12 @@ class Client:
 
     def raw(self, data: bytes, end: bool = False) -> bytes:
         """Sends bytes, and returns what comes until the server closes. It may do so at any time; with `end` it is told that
-        nothing follows."""
+        nothing follows, once it has had a moment to begin its answer: nobody waits for one who has gone."""
         with self.connect() as connection:
             try:
                 connection.sendall(data)
                 if end:
+                    select.select([connection], [], [], 0.02)
                     connection.shutdown(socket.SHUT_WR)
             except OSError:
                 pass
