@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::pin::{pin, Pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{ready, Context, Poll};
 use std::time::Duration;
@@ -47,8 +48,10 @@ pub async fn serve(
     mut stopping: watch::Receiver<bool>,
 ) {
     let deadline = Deadline(Arc::new(Mutex::new(Instant::now() + HEAD_TIME)));
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         deadline.set(REQUEST_TIME);
+        asked.store(true, Ordering::Relaxed);
         let answering = Arc::clone(&answering);
         let deadline = deadline.clone();
         async move {
@@ -73,6 +76,10 @@ pub async fn serve(
         if !told && stop.as_mut().poll(cx).is_ready() {
             told = true;
             connection.as_mut().graceful_shutdown();
+            if !asked.load(Ordering::Relaxed) {
+                // hyper would wait for the rest of a head that has begun.
+                return Poll::Ready(());
+            }
         }
         if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
             if outcome.is_err_and(|error| error.is_parse()) {

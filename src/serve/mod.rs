@@ -17,6 +17,8 @@ mod reply;
 mod route;
 mod server;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use cancel::Cancel;
 pub use figures::Figures;
