@@ -7,6 +7,7 @@ import json
 import os
 import select
 import socket
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -115,6 +116,14 @@ def threads() -> list[str]:
         if name in ("oplog-serve", "oplog-answer"):
             names.append(name)
     return sorted(names)
+
+
+def assert_no_threads() -> None:
+    """All of them are gone. The kernel lists one for a moment after it has been joined."""
+    deadline = time.monotonic() + 1
+    while left := threads():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.001)
 
 
 def open_files() -> list[str]:
