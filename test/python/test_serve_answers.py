@@ -270,8 +270,7 @@ def test_the_content_is_of_the_type_that_it_says(client, accept):
         ("application/openmetrics-text", " version=1.0.0; charset=utf-8"),
     ]
     assert answer.body.endswith(b"# EOF\n") == (kind == "application/openmetrics-text")
-    if not accept.startswith("application/openmetrics-text"):
-        assert kind == "text/plain"
+    assert (kind == "text/plain") == (not accept.startswith("application/openmetrics-text"))
 
 
 def test_health_says_how_the_log_does(client):
