@@ -5,7 +5,7 @@
 //! the last one drops it, and everything accepted is committed and the file closed before that returns.
 
 mod alerts;
-mod health;
+pub mod health;
 mod observed;
 mod server;
 mod spans;

@@ -2,7 +2,7 @@
 
 mod components;
 
-pub use components::Component;
+pub use components::{Component, Status};
 
 use super::Shared;
 use crate::alerts::State;
@@ -20,6 +20,15 @@ impl Shared {
                 .map(|alert| alert.rule.name)
                 .collect()
         });
+        self.components(Some(firing))
+    }
+
+    /// The same without alerts: it waits for nothing, a commit that hangs included.
+    pub fn vitals(&self) -> Vec<Component> {
+        self.components(None)
+    }
+
+    fn components(&self, firing: Option<Result<Vec<String>, String>>) -> Vec<Component> {
         let status = self.status();
         let observed = &self.observed;
         let path = status.place.path().map(std::path::Path::to_path_buf);

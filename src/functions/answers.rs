@@ -3,7 +3,8 @@
 use super::parameters::{from_text, id, Arguments, Parameter};
 use super::question::Question;
 use super::readings::{self, Reading};
-use crate::engine::{Role, Shared};
+use crate::engine::health::Status;
+use crate::engine::Shared;
 use crate::host::{ObjectStyle, Written};
 use crate::metrics::Samples;
 use crate::record::format_time;
@@ -73,17 +74,23 @@ impl Source for Answers {
     }
 
     fn health(&self) -> Health {
-        let status = self.shared.status();
-        let commit_error = Some(status.queue.last_error).filter(|error| !error.is_empty());
-        let healthy = status.role != Role::Fallback && commit_error.is_none();
+        let mut components = self.shared.vitals().into_iter();
+        let overall = components
+            .next()
+            .map_or(Status::Pass, |overall| overall.status);
+        let checks: serde_json::Map<_, _> = components
+            .map(|component| {
+                let check =
+                    json!([{"status": component.status.name(), "output": component.detail}]);
+                (component.name.to_owned(), check)
+            })
+            .collect();
         Health {
-            healthy,
+            healthy: overall != Status::Fail,
             json: json!({
-                "status": if healthy { "healthy" } else { "unhealthy" },
-                "version": env!("CARGO_PKG_VERSION"),
-                "role": status.role.name(),
-                "pending_operations": status.queue.operations,
-                "commit_error": commit_error,
+                "status": overall.name(),
+                "releaseId": env!("CARGO_PKG_VERSION"),
+                "checks": checks,
             })
             .to_string(),
         }

@@ -319,3 +319,28 @@ def test_load_after_a_kill_on_a_full_disk_succeeds(disk):
         assert_gapless(session)
         """
     )
+
+
+def test_health_says_that_nothing_gets_into_the_log(disk):
+    disk.run(
+        """
+        from harness.web import serve
+        session = connect(HOST)
+        record(session)
+        client = serve(session)
+        assert client.ask("/health").status == 200
+        fill()
+        until_refused(session)
+
+        def is_unwell():
+            answer = client.ask("/health")
+            return answer.status == 503 and answer.json["status"] == "fail"
+
+        eventually(is_unwell)
+        assert client.ask("/metrics").status == 200
+        free()
+        goes_on(session)
+        eventually(lambda: client.ask("/health").status == 200)
+        session.close()
+        """
+    )

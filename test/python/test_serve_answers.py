@@ -273,20 +273,24 @@ def test_the_content_is_of_the_type_that_it_says(client, accept):
     assert (kind == "text/plain") == (not accept.startswith("application/openmetrics-text"))
 
 
-def test_health_says_how_the_log_does(client):
+def test_health_says_how_the_log_does(client, session):
     answer = client.ask("/health")
     assert answer.status == 200
-    assert answer.json["status"] == "healthy"
+    assert answer.json["status"] == "pass"
+    ((told,),) = session.execute(
+        "SELECT map_from_entries(list((component, status))) FROM oplog_health() WHERE component NOT IN ('overall', 'alerts')"
+    ).fetchall()
+    assert {name: check["status"] for name, (check,) in answer.json["checks"].items()} == told
 
 
-def test_health_is_503_where_the_log_cannot_be_where_it_should(connect, tmp_path):
+def test_a_log_in_memory_in_place_of_one_that_cannot_be_opened_is_a_warning(connect, tmp_path):
     host = tmp_path / "app.duckdb"
     (tmp_path / "app.duckdb.oplog").mkdir()
     session = connect(host)
     assert session.execute("SELECT value FROM oplog_status() WHERE name = 'role'").fetchone() == ("fallback",)
     answer = serve(session).ask("/health")
-    assert answer.status == 503
-    assert answer.json["status"] == "unhealthy"
+    assert (answer.status, answer.json["status"]) == (200, "warn")
+    assert "cannot be opened where it should be" in answer.json["checks"]["log"][0]["output"]
 
 
 PATHS = ["/metrics", "/health", "/operations", "/operations/stats", "/projects/alpha/operations", "/projects/alpha/operations/stats"]

@@ -65,8 +65,8 @@ pub struct Facts {
     /// The databases' files and the log's, and their file systems where they can be asked.
     pub disks: Vec<(PathBuf, Option<Disk>)>,
     pub retention: Option<RetentionRun>,
-    /// Names of the alerts that fire, or why they cannot be told.
-    pub firing: Result<Vec<String>, String>,
+    /// Names of the alerts that fire, or why they cannot be told; none where nobody asked for them.
+    pub firing: Option<Result<Vec<String>, String>>,
 }
 
 type Finding = (Status, String);
@@ -85,7 +85,7 @@ fn fail(detail: impl Into<String>) -> Finding {
 
 /// Every component, led by `overall`: the worst of them.
 pub fn components(facts: &Facts) -> Vec<Component> {
-    let findings = [
+    let mut findings = vec![
         ("log", log(facts)),
         ("writer", writer(facts)),
         ("queue", queue(facts)),
@@ -94,8 +94,9 @@ pub fn components(facts: &Facts) -> Vec<Component> {
         ("retention", retention(facts)),
         ("spools", spools(facts)),
         ("spans", spans(facts)),
-        ("alerts", alerts(facts)),
     ];
+    let firing = facts.firing.as_ref();
+    findings.extend(firing.map(|firing| ("alerts", alerts(firing))));
     let worst = findings.iter().map(|(_, (status, _))| *status).max();
     let status = worst.unwrap_or(Status::Pass);
     let to_blame: Vec<&str> = findings
@@ -258,8 +259,8 @@ fn spans(facts: &Facts) -> Finding {
     pass(detail)
 }
 
-fn alerts(facts: &Facts) -> Finding {
-    match &facts.firing {
+fn alerts(firing: &Result<Vec<String>, String>) -> Finding {
+    match firing {
         Ok(firing) if firing.is_empty() => pass("none fires"),
         Ok(firing) => warn(format!("{} firing: {}", firing.len(), firing.join(", "))),
         Err(error) => warn(format!("they cannot be told: {error}")),

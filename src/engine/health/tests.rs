@@ -31,7 +31,7 @@ fn healthy() -> Facts {
                 by_size: 4,
             }),
         }),
-        firing: Ok(Vec::new()),
+        firing: Some(Ok(Vec::new())),
     }
 }
 
@@ -226,12 +226,12 @@ fn what_failed_in_the_background_is_said() {
         (Status::Warn, "one cannot be taken in: torn")
     );
     let (status, detail) = found("alerts", |facts| {
-        facts.firing = Ok(vec!["cpu_high".into(), "disk_full".into()]);
+        facts.firing = Some(Ok(vec!["cpu_high".into(), "disk_full".into()]));
     });
     assert_eq!(
         (status, detail.as_str()),
         (Status::Warn, "2 firing: cpu_high, disk_full")
     );
-    let (status, _) = found("alerts", |facts| facts.firing = Err("gone".into()));
+    let (status, _) = found("alerts", |facts| facts.firing = Some(Err("gone".into())));
     assert_eq!(status, Status::Warn);
 }
