@@ -97,3 +97,14 @@ def test_a_file_system_that_cannot_be_asked_is_a_warning(connect, tmp_path):
     folder.rmdir()
     (row,) = session.execute("SELECT status, detail FROM oplog_health() WHERE component = 'disk'").fetchall()
     assert row == ("warn", f"{folder / 'app.duckdb'}: its file system cannot be asked")
+
+
+def test_a_log_of_an_earlier_version_gets_the_rules(connect, host):
+    session = connect(host)
+    record(session, "import")
+    session.close()
+    with duckdb.connect(str(host.with_name(host.name + ".oplog"))) as plain:
+        plain.execute("DROP TABLE alert_rules; UPDATE meta SET value = '4' WHERE key = 'schema_version'")
+    session = connect(host)
+    assert session.execute("SELECT count(*) FROM oplog_alert_rules()").fetchall() == [(9,)]
+    assert session.execute("SELECT command FROM operation_log").fetchall() == [("import",)]
