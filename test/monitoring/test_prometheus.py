@@ -200,3 +200,22 @@ def test_the_same_alert_ends_in_both(failing):
     prometheus = failing.prometheus
     prometheus.wait_until(lambda: "sync_failing" not in prometheus.firing(), "the alert ends")
     assert "sync_failing" not in failing.firing()
+
+
+def test_oplog_serve_is_scraped_as_it_is(connect, host, tmp_path):
+    session = connect(host)
+    ((_, port, _),) = session.execute("CALL oplog_serve(port := 0)").fetchall()
+    prometheus = Prometheus(configuration(port), tmp_path)
+    try:
+        prometheus.wait_until(lambda: prometheus.query('up{job="duckdb"} == 1'), "it is scraped")
+        trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+        for _ in range(50):
+            record(session, "import", duration_ms=7.0, trace_id=trace_id)
+        total = 'duckdb_operations_total{command="import", status="success"} == 50'
+        prometheus.wait_until(lambda: prometheus.query(total), "all operations are counted")
+        # The server negotiates OpenMetrics with a Prometheus that asks for it, and so exemplars come along.
+        expression = 'duckdb_operation_duration_seconds_bucket{command="import"}'
+        (series,) = prometheus.api("query_exemplars", query=expression, start="0", end="4000000000")
+        assert {one["labels"]["trace_id"] for one in series["exemplars"]} == {trace_id}
+    finally:
+        prometheus.close()
