@@ -17,7 +17,7 @@ DURABILITIES = ["process", "os", "memory"]
 
 
 def run(folder: Path, quick: bool) -> None:
-    rows, rounds = (100_000, 1) if quick else (1_000_000, 2)
+    rows, rounds = (100_000, 1) if quick else (1_000_000, 3)
     with ExitStack() as stack:
         hosts, cases = {}, []
         for durability in DURABILITIES:
