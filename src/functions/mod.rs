@@ -20,6 +20,7 @@ mod reference;
 pub mod relations;
 pub mod serve;
 pub mod start;
+mod status;
 pub mod version;
 
 use crate::engine::Engine;

@@ -1,0 +1,86 @@
+//! Metrics: how operations are counted, what services publish, and what is measured when somebody asks.
+
+use super::{read, Engine, Shared};
+use crate::metrics::{Family, Metrics, Registry, Rules};
+use crate::record::{Batch, Stamp};
+use crate::settings::Settings;
+use std::path::Path;
+
+impl Shared {
+    /// Counts operations that come from a spool.
+    pub fn count(&self, batch: &Batch, stamp: &Stamp) {
+        self.metrics.count(batch, stamp, &self.rules());
+    }
+
+    /// How operations are counted.
+    pub fn rules(&self) -> Rules {
+        rules(&read(&self.settings))
+    }
+
+    /// All metrics, with the figures that are measured when they are asked for.
+    pub fn metrics(&self) -> &Metrics {
+        let queue = self.queue.figures();
+        let figures = &self.metrics.figures;
+        figures.pending_operations.set(queue.operations as f64);
+        figures.pending_bytes.set(queue.bytes as f64);
+        figures.journal_bytes.set(queue.journal_bytes as f64);
+        figures
+            .commit_lag_seconds
+            .set(queue.oldest_age.as_secs_f64());
+        let recovery = read(&self.log).recovery.lost_operations();
+        figures.lost.set((queue.lost + recovery) as f64);
+        let bytes = self.metrics.registry.bytes();
+        figures.metrics_bytes.set(bytes as f64);
+        let spans = self.spans.figures();
+        figures.active_spans.set(spans.running as f64);
+        let place = read(&self.log).place.clone();
+        // Hosts that share a log share its metrics; the first one stands for them.
+        let hosts = self.observed.hosts();
+        let host = hosts.first().map(|path| ("host", path.as_path()));
+        let log = place.path().map(|path| ("log", path));
+        let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
+        self.metrics.measure(&databases);
+        &self.metrics
+    }
+}
+
+impl Engine {
+    /// Counts values of a service's metrics that were refused.
+    pub fn count_rejected_updates(&self, updates: u64) {
+        self.shared.metrics.figures.rejected_updates.inc_by(updates);
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.shared.metrics.registry
+    }
+
+    /// Has a service's metrics changed: `update` is given how many label sets a metric may have, and says how many values
+    /// it folded and what it has changed.
+    pub fn publish<'a, F>(&self, update: impl FnOnce(usize) -> (u64, F))
+    where
+        F: Iterator<Item = &'a Family>,
+    {
+        let max_series = read(&self.shared.settings).max_series();
+        let metrics = &self.shared.metrics;
+        let (folded, changed) = update(max_series);
+        metrics.figures.folded_updates.inc_by(folded);
+        let mut unsaved = false;
+        for family in changed {
+            unsaved |= metrics.registry.touched(family);
+        }
+        if unsaved {
+            self.shared.queue.nudge();
+        }
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        self.shared.metrics()
+    }
+}
+
+pub(super) fn rules(settings: &Settings) -> Rules {
+    Rules {
+        max_series: settings.max_series(),
+        slow_us: settings.slow_threshold_us(),
+    }
+}

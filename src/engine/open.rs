@@ -1,0 +1,177 @@
+//! Opening an engine: the log where it should be, or what stands in for it, with what the last process left behind.
+
+use super::registry::{self, absolute};
+use super::server::Serving;
+use super::shared::describe;
+use super::spans::open_spans;
+use super::{Engine, Log, Observed, Role, Shared, PATH_VARIABLE};
+use crate::journal::{self, Journal, Limits, Queue, Recovery};
+use crate::metrics::{assemble, Metrics};
+use crate::settings::Settings;
+use crate::spans::Spans;
+use crate::store::{self, OpenError, Opened, Place};
+use crate::writer;
+use std::path::{Path, PathBuf};
+use std::sync::{mpsc, Arc, Mutex, OnceLock, RwLock};
+
+impl Engine {
+    /// The engine for a host whose database file is `host_path`, none for one in memory. Hosts in one process whose log
+    /// is the same file share one engine.
+    pub fn open(host_path: Option<&Path>) -> Result<Arc<Self>, String> {
+        let wanted = match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
+            Some(path) => Place::File(PathBuf::from(path)),
+            None => host_path.map_or(Place::Memory, |path| {
+                Place::File(PathBuf::from(format!("{}.oplog", path.display())))
+            }),
+        };
+        let engine = match wanted.path().map(absolute) {
+            None => Self::start(&Place::Memory).map(Self::shared),
+            Some(path) => registry::get_or_open(&path, || Self::start(&Place::File(path.clone()))),
+        }?;
+        if let Some(path) = host_path {
+            engine.shared.observed.add_host(&absolute(path));
+        }
+        Ok(engine)
+    }
+
+    /// The engine as its hosts share it.
+    pub(super) fn shared(self) -> Arc<Self> {
+        let engine = Arc::new(self);
+        // Set once, here.
+        let _ = engine.this.set(Arc::downgrade(&engine));
+        engine
+    }
+
+    fn start(wanted: &Place) -> Result<Self, String> {
+        let (opened, role, journaled) = match open_with_journal(wanted) {
+            Ok((opened, journaled)) => (opened, Role::Owner, journaled),
+            Err(error) => {
+                let (opened, role) = fall_back(error, wanted)?;
+                (opened, role, None)
+            }
+        };
+        let Opened { store, mut notes } = opened;
+        let mut settings = Settings::default();
+        notes.extend(settings.adopt(&store.settings()?));
+        let next_seq = store.next_seq()?;
+        let spool = match (role, wanted) {
+            (Role::Guest, Place::File(path)) => Some(journal::spool_beside(path)),
+            _ => None,
+        };
+        let journaled = match &spool {
+            None => journaled,
+            Some(spool) => open_spool(spool, next_seq).unwrap_or_else(|note| {
+                notes.push(note);
+                None
+            }),
+        };
+        let (journal, recovery) = match journaled {
+            Some((journal, recovery)) => (Some((journal, recovery.next_seq)), recovery),
+            None => (None, Recovery::default()),
+        };
+        notes.extend(describe(&recovery));
+        let journal_open = journal.as_ref().map(|(journal, _)| journal);
+        let beside = spool.as_deref().or(store.place().path());
+        let spans = match open_spans(&store, beside, journal_open, next_seq) {
+            Ok((file, found)) => {
+                notes.extend(found.note);
+                Spans::new(file, found.interrupted)
+            }
+            Err(note) => {
+                notes.push(note);
+                Spans::default()
+            }
+        };
+        let metrics = Metrics::default();
+        match store.totals() {
+            Ok((families, values)) => metrics.restore(&assemble(&families, &values)),
+            Err(error) => notes.push(format!("the totals of metrics cannot be read: {error}")),
+        }
+        let queue = Queue::new(next_seq, journal);
+        let shared = Arc::new(Shared {
+            queue: if spool.is_some() {
+                queue.spool()
+            } else {
+                queue
+            },
+            spans,
+            spools: Mutex::default(),
+            metrics,
+            observed: Observed::new(),
+            settings: RwLock::new(settings),
+            log: RwLock::new(Log {
+                reader: Some(store.reader()),
+                place: store.place().clone(),
+                role,
+                notes,
+                recovery,
+                spool,
+            }),
+        });
+        let (sender, receiver) = mpsc::channel();
+        let for_writer = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("oplog-writer".into())
+            .spawn(move || writer::run(store, &for_writer, &receiver))
+            .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
+        let engine = Self {
+            process: crate::process::id(),
+            shared,
+            commands: Mutex::new(sender),
+            writer: Mutex::new(Some(writer)),
+            registered: Mutex::default(),
+            serving: Serving::default(),
+            this: OnceLock::new(),
+        };
+        engine.interrupt_spans(false);
+        Ok(engine)
+    }
+}
+
+/// A log and its journal. A journal that cannot be read makes the log unusable too: its records are acknowledged, and
+/// would be taken for committed ones if new records got their numbers.
+fn open_with_journal(wanted: &Place) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
+    let opened = store::open(wanted)?;
+    let next_seq = opened.store.next_seq().map_err(OpenError::Unusable)?;
+    let journaled = open_journal(opened.store.place(), next_seq).map_err(OpenError::Unusable)?;
+    Ok((opened, journaled))
+}
+
+/// The journal beside a log in a file, with what the store has not committed of it.
+pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
+    let Some(path) = place.path() else {
+        return Ok(None);
+    };
+    Journal::open(path, next_seq, Limits::default())
+        .map(Some)
+        .map_err(|error: journal::OpenError| format!("its journal cannot be used: {error}"))
+}
+
+/// The journal in which a guest keeps its records for the log's owner.
+fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
+    Journal::open(path, next_seq, journal::SPOOL_LIMITS)
+        .map(Some)
+        .map_err(|error| {
+            format!(
+                "records cannot be kept for the log's owner; they end with this process ({error})"
+            )
+        })
+}
+
+/// A log in memory in place of one that cannot be opened, and why.
+fn fall_back(error: OpenError, wanted: &Place) -> Result<(Opened, Role), String> {
+    let mut opened = store::open(&Place::Memory).map_err(OpenError::into_text)?;
+    let path = wanted.path().unwrap_or(Path::new("")).display().to_string();
+    let (role, note) = match error {
+        OpenError::Locked(_) => (
+            Role::Guest,
+            format!("{path} belongs to another process, which takes over what is recorded here; what this one sees is its own records, in memory"),
+        ),
+        OpenError::Damaged(text) | OpenError::Unusable(text) => (
+            Role::Fallback,
+            format!("{path} cannot be used; records are kept in memory, CALL oplog_open('file') keeps them ({text})"),
+        ),
+    };
+    opened.notes.push(note);
+    Ok((opened, role))
+}

@@ -1,0 +1,103 @@
+//! The logs that are open in this process.
+//!
+//! This is the one thing that spans host instances, and it has to: file locks do not keep two instances of one process
+//! apart, and two that write one file would destroy it.
+
+use super::{lock, Engine, Role};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, Weak};
+
+struct Open {
+    engines: Mutex<HashMap<PathBuf, Weak<Engine>>>,
+    released: Condvar,
+}
+
+static OPEN: LazyLock<Open> = LazyLock::new(|| Open {
+    engines: Mutex::default(),
+    released: Condvar::new(),
+});
+
+/// The engine that has the file open, or a new one. One that is being opened or closed is waited for.
+pub fn get_or_open(
+    path: &Path,
+    start: impl FnOnce() -> Result<Engine, String>,
+) -> Result<Arc<Engine>, String> {
+    let mut engines = lock(&OPEN.engines);
+    while let Some(engine) = engines.get(path) {
+        if let Some(engine) = engine.upgrade() {
+            if engine.check_process().is_ok() {
+                return Ok(engine);
+            }
+            // A forked child knows its parent's engines, and shares none of them.
+            break;
+        }
+        engines = OPEN
+            .released
+            .wait(engines)
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+    }
+    engines.insert(path.to_path_buf(), Weak::new());
+    drop(engines);
+    match start() {
+        Ok(engine) => {
+            let engine = engine.shared();
+            let status = engine.status();
+            if status.role == Role::Owner {
+                let mut registered = lock(&engine.registered);
+                registered.push(path.to_path_buf());
+                registered.extend(
+                    status
+                        .place
+                        .path()
+                        .filter(|open| *open != path)
+                        .map(absolute),
+                );
+                let mut engines = lock(&OPEN.engines);
+                for path in registered.iter() {
+                    engines.insert(path.clone(), Arc::downgrade(&engine));
+                }
+                drop(engines);
+                OPEN.released.notify_all();
+            } else {
+                // Its log is elsewhere: the path is as free as before.
+                release(path);
+            }
+            Ok(engine)
+        }
+        Err(error) => {
+            release(path);
+            Err(error)
+        }
+    }
+}
+
+/// Takes a path for an engine that moves there.
+pub fn claim(path: &Path, engine: Option<&Weak<Engine>>) -> Result<(), String> {
+    let mut engines = lock(&OPEN.engines);
+    if engines.contains_key(path) {
+        return Err(format!(
+            "{} is the log of another database in this process; give another path",
+            path.display()
+        ));
+    }
+    engines.insert(path.to_path_buf(), engine.cloned().unwrap_or_default());
+    Ok(())
+}
+
+pub fn release(path: &Path) {
+    lock(&OPEN.engines).remove(path);
+    OPEN.released.notify_all();
+}
+
+/// One path for one file, however it is spelled: links resolved as far as the file exists.
+pub fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    if let Ok(canonical) = path.canonicalize() {
+        return canonical;
+    }
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path,
+    }
+}
