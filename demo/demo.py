@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import duckdb
@@ -43,9 +44,16 @@ def main() -> None:
 def print_answers(connection: duckdb.DuckDBPyConnection) -> None:
     for title, sql in questions.FUNCTIONS + questions.RELATION + questions.ITSELF:
         show.question(connection, title, sql)
-    show.heading("What does Prometheus scrape? An excerpt of SELECT prometheus_text();")
-    print()
-    ((metrics,),) = connection.execute("SELECT prometheus_text()").fetchall()
+    print_scrape(connection)
+
+
+def print_scrape(connection: duckdb.DuckDBPyConnection) -> None:
+    show.heading("What does Prometheus scrape? The service publishes the sizes of its tables, and has the process answer:")
+    print("\n".join(f"   {line}" for line in f"{questions.PUBLISH};\nCALL oplog_serve(port := 0);".splitlines()), end="\n\n")
+    connection.execute(questions.PUBLISH).fetchall()
+    ((_, _, url),) = connection.execute("CALL oplog_serve(port := 0)").fetchall()
+    with urllib.request.urlopen(f"{url}/metrics") as answer:
+        metrics = answer.read().decode()
     for line in metrics.splitlines():
         if line.replace("{", " ").replace("# TYPE ", "").split()[0] in questions.METRICS:
             print(f"   {line}")

@@ -62,8 +62,23 @@ ITSELF = [
         "What is kept, and for how long?",
         "SELECT setting, applies_to, keep, operations, expired_operations, deleted_operations FROM oplog_retention()",
     ),
-    ("How is oplog itself?", "SELECT name, value, unit FROM oplog_status() WHERE value IS NOT NULL"),
+    (
+        "Does anything need attention? Alerts are rows that one can change",
+        "SELECT name, state, severity, value, comparison, threshold, unit FROM oplog_alerts()",
+    ),
+    ("Is oplog itself well?", "FROM oplog_health()"),
+    ("Where does it stand?", "SELECT name, value, unit FROM oplog_status() WHERE value IS NOT NULL"),
 ]
 
+# What a service publishes of its own: sizes of its tables, as they are when it is asked.
+PUBLISH = """SELECT oplog_gauge('service_table_rows', {project: schema_name, table: table_name}, estimated_size)
+FROM duckdb_tables()"""
+
 # What the excerpt of the metrics shows: these, of all that a scrape gets.
-METRICS = ["duckdb_operations_total", "duckdb_operation_duration_seconds_count", "duckdb_operation_duration_seconds_sum"]
+METRICS = [
+    "duckdb_operations_total",
+    "duckdb_operation_duration_seconds_count",
+    "duckdb_operation_duration_seconds_sum",
+    "process_resident_memory_bytes",
+    "service_table_rows",
+]

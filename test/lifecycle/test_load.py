@@ -24,6 +24,9 @@ THREADS = 8
 # What waits to be committed may take 64 MiB, the private DuckDB 512 MB at most. The rest is the interpreter, the host's
 # DuckDB, and what its statements and threads need.
 RSS_BYTES_MAX = 700 * 1024 * 1024
+# While millions of rows are counted: the values that quantiles are chosen from, and what malloc keeps for as many threads,
+# are beside what DuckDB accounts for.
+RSS_COUNTING_BYTES_MAX = 1024 * 1024 * 1024
 
 # Half of the threads record one operation a call, the others a chunk. At the end: counts, the times of the calls, and the
 # highest resident memory.
@@ -73,6 +76,7 @@ SERVICE = """
         worker.start()
     for worker in workers:
         worker.join()
+    recording = peak_rss_bytes()
     times.sort()
     figures = status(session)
     counted = sum(
@@ -93,6 +97,7 @@ SERVICE = """
         "p99_us": times[len(times) * 99 // 100] * 1e6,
         "max_us": times[-1] * 1e6,
         "rss_at_start": at_start,
+        "rss_recording": recording,
         "rss": peak_rss_bytes(),
     }), flush=True)
     session.close()
@@ -123,6 +128,7 @@ def test_processes_and_threads_that_all_record(tmp_path, capsys):
     rows = sum(answer["rows"] for answer in answers)
     calls = sum(answer["calls"] for answer in answers)
     rss = max(answer["rss"] for answer in answers)
+    rss_recording = max(answer["rss_recording"] for answer in answers)
     mb = 1024 * 1024
     with capsys.disabled():
         print(
@@ -130,7 +136,8 @@ def test_processes_and_threads_that_all_record(tmp_path, capsys):
             f" {calls / SECONDS:,.0f} of them in calls of their own;"
             f" such a call from Python: p50 {min(a['p50_us'] for a in answers):,.0f} to {max(a['p50_us'] for a in answers):,.0f} us,"
             f" p99 {max(a['p99_us'] for a in answers) / 1000:,.1f} ms, longest {max(a['max_us'] for a in answers) / 1000:,.0f} ms;"
-            f" resident {rss // mb} MB at most ({max(a['rss_at_start'] for a in answers) // mb} at the start),"
+            f" resident {rss_recording // mb} MB at most while recording ({max(a['rss_at_start'] for a in answers) // mb} at the start),"
+            f" {rss // mb} while all of it was counted;"
             f" {sum(a['full_waits'] for a in answers)} waits for room"
         )
     for host, answer in zip(hosts, answers):
@@ -141,7 +148,8 @@ def test_processes_and_threads_that_all_record(tmp_path, capsys):
             assert session.execute(
                 "SELECT count(*), count(DISTINCT id), min(seq), max(seq) FROM operation_log"
             ).fetchone() == (answer["rows"], answer["rows"], 1, answer["rows"])
-    assert rss < RSS_BYTES_MAX
+    assert rss_recording < RSS_BYTES_MAX
+    assert rss < RSS_COUNTING_BYTES_MAX
 
 
 BURST = int(os.environ.get("OPLOG_TEST_LOAD_BURST", "600000"))
