@@ -71,7 +71,7 @@ ITSELF = [
 ]
 
 # What a service publishes of its own: sizes of its tables, as they are when it is asked.
-PUBLISH = """SELECT oplog_gauge('service_table_rows', {project: schema_name, table: table_name}, estimated_size)
+PUBLISH = """SELECT oplog_gauge('service_table_rows', {'project': schema_name, 'table': table_name}, estimated_size)
 FROM duckdb_tables()"""
 
 # What the excerpt of the metrics shows: these, of all that a scrape gets.
