@@ -4,7 +4,7 @@
 //! Pure: it sees batches and renders text. The labels of what oplog counts are commands, statuses, projects and error
 //! codes, never SQL text, ids or messages, and the number of label sets is limited for every metric.
 //!
-//! The registry is our own: to gather and encode 10,000 series takes the `prometheus` crate about nine times as long,
+//! The registry is our own: to gather and encode 10,000 series takes the `prometheus` crate more than twenty times as long,
 //! it has no OpenMetrics, and its totals cannot be restored.
 
 #[cfg(test)]
