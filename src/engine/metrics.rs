@@ -24,9 +24,8 @@ impl Shared {
         figures.pending_operations.set(queue.operations as f64);
         figures.pending_bytes.set(queue.bytes as f64);
         figures.journal_bytes.set(queue.journal_bytes as f64);
-        figures
-            .commit_lag_seconds
-            .set(queue.oldest_age.as_secs_f64());
+        let waiting = self.queue.health().waiting.unwrap_or_default();
+        figures.commit_lag_seconds.set(waiting.as_secs_f64());
         let recovery = read(&self.log).recovery.lost_operations();
         figures.lost.set((queue.lost + recovery) as f64);
         let bytes = self.metrics.registry.bytes();

@@ -71,7 +71,7 @@ pub struct Wake {
 }
 
 /// What `oplog_status()` shows of the queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueFigures {
     pub operations: u64,
     pub bytes: u64,
@@ -81,14 +81,10 @@ pub struct QueueFigures {
     pub spilled: bool,
     pub journal_bytes: u64,
     pub journal_segments: u64,
-    /// How long the oldest batch in memory has waited.
-    pub oldest_age: Duration,
     /// Waits for the disk under the durability `os`.
     pub syncs: u64,
     /// Operations whose frames were damaged on disk before they could be read back.
     pub lost: u64,
-    /// Why the last commit failed, "" if it did not.
-    pub last_error: String,
 }
 
 #[derive(Default)]
@@ -424,8 +420,6 @@ impl Queue {
             full_waits: state.full_waits,
             spilled: state.spilled_from.is_some(),
             lost: state.lost,
-            oldest_age: state.oldest_at.map_or(Duration::ZERO, |at| at.elapsed()),
-            last_error: state.last_error.clone(),
             ..QueueFigures::default()
         };
         let journal = state.journal.clone();
