@@ -6,10 +6,10 @@ use super::readings::{self, Reading};
 use crate::engine::health::Status;
 use crate::engine::Shared;
 use crate::host::{ObjectStyle, Written};
-use crate::metrics::Samples;
+use crate::metrics::{Format, Samples};
 use crate::record::format_time;
 use crate::serve::limits::{ANSWER_BYTES_MAX, ROWS_DEFAULT, ROWS_MAX};
-use crate::serve::{Cancel, Exposition, Format, Health, Parameters, Problem, Source};
+use crate::serve::{Cancel, Health, Parameters, Problem, Source};
 use crate::store::Parameter as Bound;
 use serde_json::json;
 use std::sync::Arc;
@@ -62,15 +62,8 @@ impl Answers {
 }
 
 impl Source for Answers {
-    fn metrics(&self, format: Format) -> Result<Exposition, String> {
-        let rendered = match format {
-            Format::Text => crate::metrics::Format::Text,
-            Format::OpenMetrics => crate::metrics::Format::OpenMetrics,
-        };
-        Ok(Exposition {
-            format,
-            text: self.shared.metrics().render(rendered, &Samples::default()),
-        })
+    fn metrics(&self, format: Format) -> String {
+        self.shared.metrics().render(format, &Samples::default())
     }
 
     fn health(&self) -> Health {

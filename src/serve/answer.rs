@@ -4,12 +4,12 @@ use super::access;
 use super::body::{Body, Budget};
 use super::cancel::Cancel;
 use super::figures::Figures;
-use super::format::Format;
 use super::limits::{READS_MAX, READ_TIME, READ_WAIT, TARGET_BYTES_MAX};
 use super::reply::{Refusal, Reply};
 use super::route::{Lost, Route, Scope};
 use super::target::parameters;
 use super::{Problem, Source};
+use crate::metrics::Format;
 use hyper::header::ACCEPT;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
@@ -128,9 +128,8 @@ impl Answering {
             Route::Metrics => {
                 let accept = request.headers.get_all(ACCEPT).iter();
                 let format = Format::negotiate(accept.filter_map(|value| value.to_str().ok()));
-                let exposition = self.work(move |source| source.metrics(format)).await?;
-                let exposition = exposition.map_err(Refusal::internal)?;
-                Ok(Reply::metrics(exposition.format, exposition.text))
+                let text = self.work(move |source| source.metrics(format)).await?;
+                Ok(Reply::metrics(format, text))
             }
             Route::Health => {
                 let health = self.work(|source| source.health()).await?;

@@ -1,13 +1,6 @@
 //! Which format of the metrics a client wants (RFC 9110, section 12.5.1).
 
-/// A format that metrics are given in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus text format 0.0.4.
-    Text,
-    /// OpenMetrics 1.0.
-    OpenMetrics,
-}
+use crate::metrics::Format;
 
 impl Format {
     pub fn content_type(self) -> &'static str {

@@ -20,20 +20,15 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use crate::metrics::Format;
+
 pub use cancel::Cancel;
 pub use figures::Figures;
-pub use format::Format;
 pub use options::Options;
 pub use server::Server;
 
 /// Parameters of a request, decoded, each name at most once.
 pub type Parameters = [(String, String)];
-
-/// All metrics, and the format that they are in.
-pub struct Exposition {
-    pub format: Format,
-    pub text: String,
-}
 
 /// How the process does.
 pub struct Health {
@@ -52,8 +47,8 @@ pub enum Problem {
 
 /// What the server asks. Calls come from several threads at a time, and may take long save where it says so.
 pub trait Source: Send + Sync + 'static {
-    /// All metrics, in this format where the source has it. Takes no longer than the rendering.
-    fn metrics(&self, format: Format) -> Result<Exposition, String>;
+    /// All metrics. Takes no longer than the rendering.
+    fn metrics(&self, format: Format) -> String;
 
     /// Waits for nothing.
     fn health(&self) -> Health;

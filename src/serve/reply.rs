@@ -1,7 +1,7 @@
 //! Answers as they go out: status, headers, and what a refusal says.
 
 use super::body::Body;
-use super::format::Format;
+use crate::metrics::Format;
 use hyper::header::{
     HeaderName, HeaderValue, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
 };

@@ -1,8 +1,6 @@
 //! The server with a source that does what a test wants of it, over real sockets.
 
-use super::{
-    Cancel, Exposition, Figures, Format, Health, Options, Parameters, Problem, Server, Source,
-};
+use super::{Cancel, Figures, Format, Health, Options, Parameters, Problem, Server, Source};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,12 +17,9 @@ struct Fake {
 }
 
 impl Source for Fake {
-    fn metrics(&self, format: Format) -> Result<Exposition, String> {
+    fn metrics(&self, format: Format) -> String {
         assert!(!self.panics.load(Ordering::Relaxed), "panicked in metrics");
-        Ok(Exposition {
-            format,
-            text: format!("{format:?}"),
-        })
+        format!("{format:?}")
     }
 
     fn health(&self) -> Health {
