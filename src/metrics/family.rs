@@ -1,7 +1,7 @@
 //! One metric: its name, kind and labels, and its series, of which there are only so many.
 
+use super::number;
 use super::series::{Counted, Series};
-use super::{names, number};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard};
 
@@ -233,7 +233,8 @@ impl Family {
         if let Some(index) = set.index.get(key) {
             return Arc::clone(&set.ordered[*index as usize]);
         }
-        let labels = self.rendered_labels(unpack(key));
+        let names = self.labels().unwrap_or_default().iter();
+        let labels = render_labels(names.map(String::as_str).zip(unpack(key)));
         let bounds = (self.kind == Kind::Histogram).then_some(self.bounds.len());
         let key: Arc<[u8]> = key.into();
         let series = Arc::new(Series::new(
@@ -247,20 +248,6 @@ impl Family {
         set.index.insert(key, set.ordered.len() as u32);
         set.ordered.push(Arc::clone(&series));
         series
-    }
-
-    fn rendered_labels<'a>(&self, values: impl Iterator<Item = &'a str>) -> String {
-        let mut text = String::new();
-        for (name, value) in self.labels().unwrap_or_default().iter().zip(values) {
-            if !text.is_empty() {
-                text.push(',');
-            }
-            text.push_str(name);
-            text.push_str("=\"");
-            escape_label(&mut text, value);
-            text.push('"');
-        }
-        text
     }
 
     /// Adds what was stored of a series.
@@ -297,8 +284,22 @@ impl Family {
     }
 }
 
-/// Escapes a label's value for both formats.
-pub(super) fn escape_label(out: &mut String, value: &str) {
+/// Labels as both formats write them: `a="x",b="y"`.
+pub(super) fn render_labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (name, value) in labels {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(name);
+        text.push_str("=\"");
+        escape_label(&mut text, value);
+        text.push('"');
+    }
+    text
+}
+
+fn escape_label(out: &mut String, value: &str) {
     for character in value.chars() {
         match character {
             '\\' => out.push_str("\\\\"),
@@ -362,12 +363,4 @@ pub fn check_bounds(given: &[f64]) -> Result<Vec<f64>, String> {
         )),
         None => Ok(bounds.to_vec()),
     }
-}
-
-/// A metric's name for those who print it in an error.
-pub fn check_names(name: &str, kind: Kind, labels: &[&str]) -> Result<(), String> {
-    names::check_metric(name, kind)?;
-    labels
-        .iter()
-        .try_for_each(|label| names::check_label(label, kind))
 }

@@ -59,6 +59,12 @@ pub fn check_label(name: &str, kind: Kind) -> Result<(), String> {
     Err(format!("label name is '{}': {remedy}", shown(name)))
 }
 
+/// Refuses what no metric with such labels can be called.
+pub fn check(name: &str, kind: Kind, labels: &[&str]) -> Result<(), String> {
+    check_metric(name, kind)?;
+    labels.iter().try_for_each(|label| check_label(label, kind))
+}
+
 fn is_name(name: &str, also: impl Fn(u8) -> bool) -> bool {
     let begins = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || also(byte);
     name.bytes().next().is_some_and(begins)

@@ -1,6 +1,6 @@
 //! All metrics of a log, by name.
 
-use super::family::{check_bounds, check_names, Family, Kind, Owner};
+use super::family::{check_bounds, Family, Kind, Owner};
 use super::names;
 use super::series::Counted;
 use std::collections::{BTreeMap, HashMap};
@@ -115,7 +115,7 @@ impl Registry {
                 return belongs_to_service(family).map(|()| Arc::clone(family));
             }
         }
-        check_names(name, kind, labels)?;
+        names::check(name, kind, labels)?;
         let mut families = self.write();
         let family = match families.by_name.get(name).cloned() {
             None => self.add(&mut families, name, kind, "", bounds(kind, &[]))?,

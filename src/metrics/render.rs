@@ -150,14 +150,8 @@ impl Exposition {
     }
 
     fn buckets(&mut self, family: &Family, labels: &str, distribution: &Distribution) {
-        let mut below = 0;
-        for (bucket, (count, bound)) in distribution
-            .counts
-            .iter()
-            .zip(&family.bound_texts)
-            .enumerate()
-        {
-            below += count;
+        let cumulative = distribution.cumulative().zip(&family.bound_texts);
+        for (bucket, (below, bound)) in cumulative.enumerate() {
             self.text(&family.name);
             self.text("_bucket{");
             if !labels.is_empty() {

@@ -40,16 +40,15 @@ impl Registry {
                     rows.push(row("", &labels, series.value(Stage::Live)));
                     continue;
                 };
-                let mut below = 0;
                 let bounds = family.bounds.iter().chain([&f64::INFINITY]);
-                for (bound, count) in bounds.zip(&distribution.counts) {
-                    below += count;
+                for (bound, below) in bounds.zip(distribution.cumulative()) {
                     let mut labels = labels.clone();
                     labels.push(("le".to_owned(), number::bound(*bound)));
                     rows.push(row("_bucket", &labels, below as f64));
                 }
                 rows.push(row("_sum", &labels, distribution.sum));
-                rows.push(row("_count", &labels, below as f64));
+                let count: u64 = distribution.counts.iter().sum();
+                rows.push(row("_count", &labels, count as f64));
             }
         }
         rows

@@ -1,6 +1,6 @@
 //! Values that a query brings along, rendered with the rest for one exposition.
 
-use super::family::{escape_label, Kind};
+use super::family::{render_labels, Kind};
 use super::names;
 use super::render::Exposition;
 use super::Registry;
@@ -128,19 +128,14 @@ impl Samples {
 /// The labels in the order of their names.
 fn rendered(mut labels: Vec<(String, String)>, kind: Kind) -> Result<String, String> {
     labels.sort();
-    let mut text = String::new();
-    for (at, (name, value)) in labels.iter().enumerate() {
+    for (at, (name, _)) in labels.iter().enumerate() {
         names::check_label(name, kind)?;
-        if at > 0 {
-            if labels[at - 1].0 == *name {
-                return Err(format!("label '{name}' is given twice: give it once"));
-            }
-            text.push(',');
+        if at > 0 && labels[at - 1].0 == *name {
+            return Err(format!("label '{name}' is given twice: give it once"));
         }
-        text.push_str(name);
-        text.push_str("=\"");
-        escape_label(&mut text, value);
-        text.push('"');
     }
-    Ok(text)
+    let pairs = labels.iter();
+    Ok(render_labels(
+        pairs.map(|(name, value)| (name.as_str(), value.as_str())),
+    ))
 }

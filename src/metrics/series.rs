@@ -39,12 +39,23 @@ impl Distribution {
         }
     }
 
-    fn observe(&mut self, bounds: &[f64], value: f64) -> usize {
-        let bucket = bounds.partition_point(|bound| *bound < value);
-        self.counts[bucket] += 1;
+    fn observe(&mut self, bounds: &[f64], value: f64) {
+        self.counts[bucket_of(bounds, value)] += 1;
         self.sum += value;
-        bucket
     }
+
+    /// Observations up to the bound of each bucket; the last one has them all.
+    pub fn cumulative(&self) -> impl Iterator<Item = u64> + '_ {
+        self.counts.iter().scan(0, |below, count| {
+            *below += count;
+            Some(*below)
+        })
+    }
+}
+
+/// The first bucket that a value is within the bound of.
+fn bucket_of(bounds: &[f64], value: f64) -> usize {
+    bounds.partition_point(|bound| *bound < value)
 }
 
 enum Cell {
@@ -150,7 +161,7 @@ impl Series {
         }
         if let Some(exemplar) = exemplar {
             let buckets = distribution.counts.len();
-            let bucket = bounds.partition_point(|bound| *bound < exemplar.value);
+            let bucket = bucket_of(bounds, exemplar.value);
             distribution.exemplars.resize(buckets, None);
             distribution.exemplars[bucket] = Some(exemplar);
         }
