@@ -95,13 +95,9 @@ impl Scalar for Finish {
     ];
 
     fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Arguments, String> {
-        match plan(arguments.types()) {
-            Ok(plan) => Ok(Arguments::Read(plan)),
-            Err(problem) => {
-                self.session.refuse(Self::NAME, &problem, arguments)?;
-                Ok(Arguments::Rejected)
-            }
-        }
+        let plan = plan(arguments.types());
+        let accepted = self.session.accept(Self::NAME, plan, arguments)?;
+        Ok(accepted.map_or(Arguments::Rejected, Arguments::Read))
     }
 
     fn start(&self, _: &Arguments, context: &Context) -> Result<(), String> {

@@ -78,13 +78,23 @@ impl Session {
         &self.engine
     }
 
-    /// An argument that can never be right: an error where we are strict, and else the caller's to count.
-    fn refuse(&self, name: &str, problem: &str, arguments: &ScalarBind<'_>) -> Result<(), String> {
+    /// How arguments are read. None where they can never be right: an error where we are strict, and else the caller's to
+    /// count.
+    fn accept<T>(
+        &self,
+        name: &str,
+        read: Result<T, String>,
+        arguments: &ScalarBind<'_>,
+    ) -> Result<Option<T>, String> {
+        let problem = match read {
+            Ok(read) => return Ok(Some(read)),
+            Err(problem) => problem,
+        };
         self.apply_settings(arguments.context())?;
         if self.engine.strict() {
             return Err(format!("{name}: {problem}"));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Answers NULL for a chunk whose arguments were refused, and counts it.

@@ -297,13 +297,8 @@ impl<U: Update> Scalar for Publish<U> {
     const OVERLOADS: &'static [Overload] = U::OVERLOADS;
 
     fn bind(&self, bind: &ScalarBind<'_>) -> Result<Arguments, String> {
-        match arguments(bind) {
-            Ok(arguments) => Ok(arguments),
-            Err(problem) => {
-                self.session.refuse(Self::NAME, &problem, bind)?;
-                Ok(Arguments::Rejected)
-            }
-        }
+        let accepted = self.session.accept(Self::NAME, arguments(bind), bind)?;
+        Ok(accepted.unwrap_or(Arguments::Rejected))
     }
 
     fn start(&self, _: &Arguments, context: &Context) -> Result<(), String> {

@@ -70,13 +70,9 @@ impl Scalar for Record {
         let [operation] = arguments.types() else {
             return Ok(Arguments::Positional);
         };
-        match Plan::of(operation, Moment::Whole) {
-            Ok(plan) => Ok(Arguments::Operation(plan)),
-            Err(problem) => {
-                self.session.refuse(Self::NAME, &problem, arguments)?;
-                Ok(Arguments::Rejected)
-            }
-        }
+        let plan = Plan::of(operation, Moment::Whole);
+        let accepted = self.session.accept(Self::NAME, plan, arguments)?;
+        Ok(accepted.map_or(Arguments::Rejected, Arguments::Operation))
     }
 
     fn start(&self, _: &Arguments, context: &Context) -> Result<Call, String> {

@@ -55,13 +55,8 @@ impl Scalar for Start {
         let [operation] = arguments.types() else {
             return Ok(None);
         };
-        match Plan::of(operation, Moment::Start) {
-            Ok(plan) => Ok(Some(plan)),
-            Err(problem) => {
-                self.session.refuse(Self::NAME, &problem, arguments)?;
-                Ok(None)
-            }
-        }
+        let plan = Plan::of(operation, Moment::Start);
+        self.session.accept(Self::NAME, plan, arguments)
     }
 
     fn start(&self, _: &Option<Plan>, context: &Context) -> Result<Call, String> {
