@@ -112,26 +112,29 @@ impl Scalar for Record {
             rejected,
         } = reader.finish()?;
         engine.count_rejected(rejected);
-        let stamp = match batch {
-            None => None,
-            Some(mut batch) => {
-                batch.connection_id = call.connection_id;
-                let count = batch.rows() as u64;
-                match engine.record(batch) {
-                    Ok(stamp) => Some(stamp),
-                    Err(error) if strict => return Err(format!("{}: {error}", Self::NAME)),
-                    Err(error) => {
-                        engine.note(error);
-                        engine.count_rejected(count);
-                        None
-                    }
-                }
+        let recorded = batch.map(|mut batch| {
+            batch.connection_id = call.connection_id;
+            (batch.rows(), engine.record(batch))
+        });
+        let refused = recorded.as_ref().and_then(|(count, recorded)| {
+            Some((count - recorded.rows(), recorded.refused.clone()?))
+        });
+        match refused {
+            Some((_, error)) if strict => return Err(format!("{}: {error}", Self::NAME)),
+            Some((count, error)) => {
+                engine.note(error);
+                engine.count_rejected(count as u64);
             }
-        };
+            None => {}
+        }
         for (row, what) in rows.iter().enumerate() {
-            match (stamp, what) {
-                (Some(stamp), Row::At(at)) => output.set_uuid(row, stamp.ids.id(*at as usize)),
-                _ => output.set_null(row),
+            let id = match (&recorded, what) {
+                (Some((_, recorded)), Row::At(at)) => recorded.id(*at as usize),
+                _ => None,
+            };
+            match id {
+                Some(id) => output.set_uuid(row, id),
+                None => output.set_null(row),
             }
         }
         Ok(())

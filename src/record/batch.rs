@@ -1,6 +1,9 @@
 //! Operations that travel together: the rows of one chunk, stored by column.
 
 mod one_row;
+mod parts;
+
+pub use parts::PART_BYTES_MAX;
 
 use super::value::{self, Problem, Value};
 use super::{Field, IdRange, Kind, Moment, TraceParent};
