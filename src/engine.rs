@@ -9,6 +9,7 @@ pub mod health;
 mod metrics;
 mod observed;
 mod open;
+mod recorded;
 mod registry;
 mod server;
 mod shared;
@@ -16,10 +17,11 @@ mod spans;
 
 pub use observed::{Observed, RetentionRun};
 pub use open::open_journal;
+use recorded::Recorded;
 
 use crate::journal::{Durability, Queue, QueueFigures, Recovery};
 use crate::metrics::Metrics;
-use crate::record::{Batch, Stamp};
+use crate::record::{Batch, PART_BYTES_MAX};
 use crate::settings::{Setting, Settings, Value};
 use crate::spans::{SpanFigures, Spans};
 use crate::store::{Place, Purged, Reader};
@@ -41,12 +43,18 @@ pub struct Shared {
     settings: RwLock<Settings>,
     log: RwLock<Log>,
     spools: Mutex<SpoolFigures>,
+    commands: Mutex<mpsc::Sender<Command>>,
 }
 
 /// Where the log is now.
 struct Log {
-    /// None once the engine is shutting down: a reader keeps the file open.
+    /// None once the engine is shutting down, since a reader keeps the file open, and while the store does not work.
     reader: Option<Reader>,
+    /// Why it does not work; "" where it does.
+    closed: String,
+    /// What happened to the log, and of which operations it has none; "" for nothing.
+    trouble: String,
+    set_aside: String,
     place: Place,
     role: Role,
     /// What happened when it was opened, and what did not work since.
@@ -110,6 +118,8 @@ pub struct Status {
     pub recovery: Recovery,
     pub spool: Option<PathBuf>,
     pub spools: SpoolFigures,
+    pub trouble: String,
+    pub set_aside: String,
 }
 
 pub struct Engine {
@@ -117,7 +127,6 @@ pub struct Engine {
     /// the files alone.
     process: u32,
     shared: Arc<Shared>,
-    commands: Mutex<mpsc::Sender<Command>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// The registry's keys of this engine, given free when it is gone: the path that was asked for, and those that the log
     /// was moved to.
@@ -140,19 +149,34 @@ impl Engine {
         ))
     }
 
-    /// Accepts operations: once this returns they are in the log's order.
-    pub fn record(&self, batch: Batch) -> Result<Stamp, String> {
-        let batch = Arc::new(batch);
+    /// Accepts operations: what is recorded when this returns is in the log's order. Large batches are accepted in parts;
+    /// where one of these is refused, those before it are recorded.
+    pub fn record(&self, batch: Batch) -> Recorded {
         let (rules, durability) = {
             let settings = read(&self.shared.settings);
             (metrics::rules(&settings), durability(&settings))
         };
-        let stamp = self
-            .shared
-            .queue
-            .push(Arc::clone(&batch), durability, None)?;
-        self.shared.metrics.count(&batch, &stamp, &rules);
-        Ok(stamp)
+        let accept = |part: Batch| {
+            let part = Arc::new(part);
+            let stamp = self
+                .shared
+                .queue
+                .push(Arc::clone(&part), durability, None)?;
+            self.shared.metrics.count(&part, &stamp, &rules);
+            Ok(stamp.ids)
+        };
+        let mut recorded = Recorded::default();
+        if batch.bytes() <= PART_BYTES_MAX {
+            recorded.add(batch.rows(), accept(batch));
+            return recorded;
+        }
+        for rows in batch.parts() {
+            recorded.add(rows.len(), accept(batch.range(rows)));
+            if recorded.refused.is_some() {
+                break;
+            }
+        }
+        recorded
     }
 
     /// Memory for a new batch, if there is some.
@@ -233,9 +257,7 @@ impl Engine {
     }
 
     fn send(&self, command: Command) {
-        // A writer that is gone has marked the queue; whoever waits for an answer learns it from the closed channel.
-        let _ = lock(&self.commands).send(command);
-        self.shared.queue.nudge();
+        self.shared.send(command);
     }
 
     pub fn status(&self) -> Status {

@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod spans;
 mod store;
+mod trusted_clock;
 mod writer;
 
 use functions::{

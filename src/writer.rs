@@ -1,13 +1,18 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
+mod commit;
+mod revive;
+mod set_aside;
+
 use crate::alerts::{Rule, RuleChange};
 use crate::engine::{open_journal, Shared};
 use crate::journal::{Durability, Origin, Queue, Spools};
 use crate::metrics::{assemble, Metrics, StoredFamily, Totals};
-use crate::record::Pending;
 use crate::resources::SAMPLE_INTERVAL_US;
 use crate::settings::{Setting, Value};
-use crate::store::{self, OpenError, Place, Purged, SettingChange, Store};
+use crate::store::{self, Clock, OpenError, Place, Purged, Store};
+use crate::trusted_clock::TrustedClock;
+use revive::Failures;
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -21,13 +26,6 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the owner of a log looks for what other processes recorded for it.
 const SPOOL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A log in memory is looked at when it may have grown by so much: its instance has room for a few times that beyond the
-/// log's limit.
-const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// What a row takes in DuckDB's memory besides its texts.
-const ROW_BYTES: usize = 256;
-
 /// How often what the process uses is sampled.
 const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
 
@@ -39,6 +37,8 @@ pub enum Command {
     Move(PathBuf, Sender<Result<u64, String>>),
     ChangeRule(String, Box<RuleChange>, Sender<Result<Rule, String>>),
     DropRule(String, Sender<Result<(), String>>),
+    /// Looks whether the log's file is damaged, and saves what can be read if it is; says whether that was so.
+    Mend(Sender<bool>),
 }
 
 /// The thread's body: returns when the queue is shut down. The store is closed before that.
@@ -48,7 +48,8 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         shared,
         unstored: BTreeMap::new(),
         retention_at: Instant::now() + RETENTION_INTERVAL,
-        growth_bytes: 0,
+        failures: Failures::default(),
+        clock: TrustedClock::new(crate::clock::now_us(), None, Instant::now()),
         spools: None,
         spools_stored: Vec::new(),
         spools_at: Instant::now(),
@@ -57,7 +58,11 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         counted_seq: 0,
         sample_at: Instant::now(),
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| writer.serve(commands)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        writer.set_clock();
+        writer.serve(commands);
+        writer.close();
+    }));
     // Nobody may wait for a thread that is gone.
     shared.queue.stop(match outcome {
         Ok(()) => "the database has been closed",
@@ -71,8 +76,9 @@ struct Writer<'a> {
     /// Settings to be stored with the next commit.
     unstored: BTreeMap<&'static str, Option<String>>,
     retention_at: Instant,
-    /// What a log in memory may have grown by since it was last looked at.
-    growth_bytes: usize,
+    /// What did not work lately.
+    failures: Failures,
+    clock: TrustedClock,
     /// What other processes recorded for this log; none before the first look, and after one that failed.
     spools: Option<Spools>,
     /// The positions that the log has.
@@ -93,6 +99,9 @@ impl Writer<'_> {
             let interval = self.shared.settings().flush_interval();
             let has_spools = self.store.place().path().is_some();
             let mut until = self.sample_at.min(self.retention_at);
+            if let Some(retry_at) = self.failures.retry_at() {
+                until = until.min(retry_at);
+            }
             if has_spools {
                 until = until.min(self.spools_at);
             }
@@ -112,6 +121,7 @@ impl Writer<'_> {
                 let _ = self.commit_all();
                 return;
             }
+            self.look_after_file();
             let totals_due = self.totals_at.is_some_and(|at| Instant::now() >= at);
             if wake.commit || totals_due || !self.unstored.is_empty() {
                 self.commit();
@@ -120,7 +130,7 @@ impl Writer<'_> {
                 self.sample_at = Instant::now() + SAMPLE_INTERVAL;
                 self.shared.observed.sample(self.store.place().path());
             }
-            if has_spools && Instant::now() >= self.spools_at {
+            if has_spools && Instant::now() >= self.spools_at && self.is_open().is_ok() {
                 let error = self.take_in_spools().err();
                 if let Some(error) = &error {
                     self.spools = None;
@@ -184,19 +194,6 @@ impl Writer<'_> {
         found.discard().map_err(|error| error.to_string())
     }
 
-    /// Commits everything that has been accepted by now, whatever comes meanwhile.
-    fn commit_all(&mut self) -> Result<(), String> {
-        let target = self.shared.queue.next_seq();
-        while self.shared.queue.committed_seq() < target {
-            let errors = self.shared.metrics.figures.commit_errors.get();
-            self.commit();
-            if self.shared.metrics.figures.commit_errors.get() > errors {
-                return Err("what waits cannot be committed; FROM oplog_status() says why".into());
-            }
-        }
-        Ok(())
-    }
-
     fn obey(&mut self, command: Command) {
         // Whoever asked may have given up: an answer that nobody takes is no failure.
         match command {
@@ -211,100 +208,78 @@ impl Writer<'_> {
                 let _ = reply.send(self.move_to(&path));
             }
             Command::ChangeRule(name, change, reply) => {
-                let _ = reply.send(self.store.change_rule(&name, *change));
+                let changed = self
+                    .is_open()
+                    .and_then(|()| self.store.change_rule(&name, *change));
+                let _ = reply.send(changed);
+                self.look_after_store("an alert rule could not be stored");
             }
             Command::DropRule(name, reply) => {
-                let _ = reply.send(self.store.drop_rule(&name));
+                let dropped = self.is_open().and_then(|()| self.store.drop_rule(&name));
+                let _ = reply.send(dropped);
+                self.look_after_store("an alert rule could not be stored");
+            }
+            Command::Mend(reply) => {
+                let _ = reply.send(self.mend());
             }
         }
-    }
-
-    fn commit(&mut self) {
-        let batches = match self.shared.queue.take() {
-            Ok(batches) => batches,
-            Err(error) => {
-                self.shared.metrics.figures.commit_errors.inc();
-                return self.keep(Vec::new(), &format!("the journal cannot be read: {error}"));
-            }
-        };
-        let settings: Vec<SettingChange> = self
-            .unstored
-            .iter()
-            .map(|(name, value)| (*name, value.clone()))
-            .collect();
-        let unsaved = self.shared.metrics.registry.take_unsaved();
-        self.totals_at = None;
-        if batches.is_empty() && settings.is_empty() && !unsaved {
-            return;
-        }
-        let metrics = &self.shared.metrics;
-        let uncounted = batches.partition_point(|(stamp, _)| stamp.first_seq < self.counted_seq);
-        let (rules, recovered_seq) = (self.shared.rules(), self.shared.queue.recovered_seq());
-        metrics.count_committed(&batches[uncounted..], recovered_seq, &rules);
-        if let Some((stamp, batch)) = batches.last() {
-            self.counted_seq = stamp.first_seq + batch.rows() as u64;
-        }
-        let totals = self.totals.changes(&metrics.registry);
-        let started = Instant::now();
-        match self.store.commit(&batches, &settings, &totals) {
-            Ok(()) => {
-                metrics.figures.committed(started.elapsed());
-                self.unstored.clear();
-                self.growth_bytes += growth_bytes(&batches);
-                self.shared.queue.committed(batches);
-            }
-            Err(error) => {
-                metrics.figures.commit_errors.inc();
-                self.totals.failed();
-                metrics.registry.set_unsaved();
-                // It may be for want of memory.
-                self.growth_bytes = GROWTH_BYTES_MAX;
-                self.keep(batches, &error);
-            }
-        }
-        self.keep_in_memory();
-    }
-
-    /// Purges a log in memory that has become too large, without waiting for the next run of retention: until then a
-    /// burst could take all that its instance has.
-    fn keep_in_memory(&mut self) {
-        if *self.store.place() != Place::Memory || self.growth_bytes < GROWTH_BYTES_MAX {
-            return;
-        }
-        self.growth_bytes = 0;
-        let purged = match self.store.is_too_large(&self.shared.policy()) {
-            Ok(true) => self.purge().map(|_| ()),
-            Ok(false) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = purged {
-            self.shared
-                .note(format!("the log in memory cannot be made smaller: {error}"));
-        }
-    }
-
-    /// Keeps what could not be committed for the next try.
-    fn keep(&mut self, batches: Vec<Pending>, error: &str) {
-        self.shared.note(format!("a commit failed: {error}"));
-        self.shared.queue.failed(batches, error);
     }
 
     fn purge(&mut self) -> Result<Purged, String> {
         self.retention_at = Instant::now() + RETENTION_INTERVAL;
-        let now_seconds = crate::clock::now_us() as f64 / 1e6;
+        let wall_us = crate::clock::now_us();
         let figures = &self.shared.metrics.figures;
-        figures.retention_at_seconds.set(now_seconds);
+        figures.retention_at_seconds.set(wall_us as f64 / 1e6);
+        let now_us = self.clock.now_us(wall_us, Instant::now());
         let outcome = self
-            .store
-            .purge(&self.shared.policy(), crate::clock::now_us());
-        self.shared.observed.note_retention(outcome.clone());
+            .is_open()
+            .and_then(|()| self.store.purge(&self.shared.policy(), now_us));
+        self.shared
+            .observed
+            .note_retention(outcome.clone(), self.clock.ahead_us());
+        // A checkpoint that failed may be the end of the engine, whatever came of the rest.
+        self.look_after_store("a purge");
         let purged = outcome?;
+        self.remember_clock(now_us, wall_us);
         self.shared
             .metrics
             .figures
             .purged
             .inc_by(purged.by_age + purged.by_size);
         Ok(purged)
+    }
+
+    /// Goes on with what the log knows of the time.
+    fn set_clock(&mut self) {
+        let wall_us = crate::clock::now_us();
+        let known = self.store.clock().ok().flatten().map(|clock| {
+            // What an earlier process has seen, and this one too, is no jump.
+            if wall_us >= clock.seen_us {
+                clock.seen_us.max(clock.trusted_us)
+            } else {
+                clock.trusted_us
+            }
+        });
+        self.clock = TrustedClock::new(wall_us, known, Instant::now());
+    }
+
+    /// A time that is not remembered makes the next process wait a little longer, no more.
+    fn remember_clock(&mut self, trusted_us: i64, seen_us: i64) {
+        let _ = self.store.put_clock(Clock {
+            trusted_us,
+            seen_us,
+        });
+    }
+
+    /// Folds the write-ahead log into the log: what is left beside it when all is well is nothing.
+    fn close(&mut self) {
+        if self.is_open().is_ok() && *self.store.place() != Place::Memory {
+            if let Err(error) = self.store.checkpoint() {
+                self.shared.note(format!(
+                    "the log's write-ahead log is left beside it: {error}"
+                ));
+            }
+        }
     }
 
     fn move_to(&mut self, path: &Path) -> Result<u64, String> {
@@ -375,9 +350,4 @@ impl Writer<'_> {
 fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
     let (families, values) = store.totals()?;
     Ok(assemble(&families, &values))
-}
-
-fn growth_bytes(batches: &[Pending]) -> usize {
-    let bytes = |(_, batch): &Pending| batch.bytes() + ROW_BYTES * batch.rows();
-    batches.iter().map(bytes).sum()
 }

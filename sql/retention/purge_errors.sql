@@ -1,3 +1,3 @@
 -- Deletes everything but successes that is older than oplog_error_retention.
-DELETE FROM operation_log
+DELETE FROM {table}
 WHERE status <> 'success' AND timestamp < $before;

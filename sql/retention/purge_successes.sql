@@ -1,3 +1,3 @@
 -- Deletes successes that are older than oplog_retention.
-DELETE FROM operation_log
+DELETE FROM {table}
 WHERE status = 'success' AND timestamp < $before;

@@ -20,7 +20,7 @@ impl Shared {
 
     /// Every enabled rule, those that fire first.
     pub fn alerts(&self) -> Result<Vec<Alert>, String> {
-        let reader = self.read()?;
+        let reader = self.read(None)?;
         let place = self.status().place;
         let history = self.observed.history(place.path());
         let now_us = crate::clock::now_us();

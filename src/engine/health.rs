@@ -55,6 +55,8 @@ impl Shared {
                 })
                 .collect(),
             retention: observed.retention(),
+            trouble: status.trouble,
+            set_aside: status.set_aside,
             firing,
         })
     }

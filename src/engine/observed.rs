@@ -11,6 +11,8 @@ use std::sync::Mutex;
 pub struct RetentionRun {
     pub at_us: i64,
     pub outcome: Result<Purged, String>,
+    /// The wall clock is ahead by so much of what was believed; none where it was.
+    pub ahead_us: Option<i64>,
 }
 
 pub struct Observed {
@@ -75,10 +77,11 @@ impl Observed {
         history
     }
 
-    pub fn note_retention(&self, outcome: Result<Purged, String>) {
+    pub fn note_retention(&self, outcome: Result<Purged, String>, ahead_us: Option<i64>) {
         *lock(&self.retention) = Some(RetentionRun {
             at_us: crate::clock::now_us(),
             outcome,
+            ahead_us,
         });
     }
 

@@ -88,7 +88,9 @@ impl Engine {
             Err(error) => notes.push(format!("the totals of metrics cannot be read: {error}")),
         }
         let queue = Queue::new(next_seq, journal);
+        let (sender, receiver) = mpsc::channel();
         let shared = Arc::new(Shared {
+            commands: Mutex::new(sender),
             queue: if spool.is_some() {
                 queue.spool()
             } else {
@@ -101,6 +103,9 @@ impl Engine {
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
                 reader: Some(store.reader()),
+                closed: String::new(),
+                trouble: String::new(),
+                set_aside: String::new(),
                 place: store.place().clone(),
                 role,
                 notes,
@@ -108,7 +113,6 @@ impl Engine {
                 spool,
             }),
         });
-        let (sender, receiver) = mpsc::channel();
         let for_writer = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
             .name("oplog-writer".into())
@@ -117,7 +121,6 @@ impl Engine {
         let engine = Self {
             process: crate::process::id(),
             shared,
-            commands: Mutex::new(sender),
             writer: Mutex::new(Some(writer)),
             registered: Mutex::default(),
             serving: Serving::default(),

@@ -2,26 +2,54 @@
 
 use super::{lock, read, stopped, write, Role, Shared, Status};
 use crate::journal::Recovery;
+use crate::record::format_time;
 use crate::settings::Settings;
 use crate::store::{Reader, RetentionPolicy, Store};
+use crate::writer::Command;
+use std::sync::mpsc;
 
 impl Shared {
     pub fn settings(&self) -> Settings {
         read(&self.settings).clone()
     }
 
-    /// A reader that sees everything recorded so far. If that cannot be committed, the reader sees what is there, and
-    /// `oplog_status()` says what is wrong: an answer that lacks the newest rows beats none.
-    pub fn read(&self) -> Result<Reader, String> {
+    /// A reader for a question about what ended before `until_us`, or about everything: it sees what was recorded so far.
+    /// Where that cannot be committed, a question that ends before all that is missing is answered, and any other is an
+    /// error that says from when on it is.
+    pub fn read(&self, until_us: Option<i64>) -> Result<Reader, String> {
         if let Err(error) = self.queue.flush() {
-            self.note(error);
+            self.note(error.clone());
+            let missing_us = self.queue.oldest_waiting_us();
+            if until_us.is_none_or(|until| until > missing_us) {
+                return Err(missing(&error, missing_us));
+            }
         }
         self.reader()
     }
 
+    pub(super) fn send(&self, command: Command) {
+        // A writer that is gone has marked the queue; whoever waits for an answer learns it from the closed channel.
+        let _ = lock(&self.commands).send(command);
+        self.queue.nudge();
+    }
+
+    /// Whether a question that failed is worth asking again: the log was damaged, and what can be read of it is saved now.
+    pub fn mend(&self) -> bool {
+        let (reply, answer) = mpsc::channel();
+        self.send(Command::Mend(reply));
+        answer.recv().unwrap_or(false)
+    }
+
     /// A reader for questions about the log's form, which need no commit.
     pub fn reader(&self) -> Result<Reader, String> {
-        read(&self.log).reader.clone().ok_or_else(stopped)
+        let log = read(&self.log);
+        log.reader.clone().ok_or_else(|| {
+            if log.closed.is_empty() {
+                stopped()
+            } else {
+                log.closed.clone()
+            }
+        })
     }
 
     pub fn status(&self) -> Status {
@@ -35,6 +63,8 @@ impl Shared {
             recovery: log.recovery.clone(),
             spool: log.spool.clone(),
             spools: *lock(&self.spools),
+            trouble: log.trouble.clone(),
+            set_aside: log.set_aside.clone(),
         }
     }
 
@@ -60,6 +90,30 @@ impl Shared {
         log.recovery.rows += recovery.rows;
         log.recovery.torn_bytes += recovery.torn_bytes;
         log.recovery.lost.extend(recovery.lost);
+    }
+
+    /// Called by the writer when the store does not answer any more, and why.
+    pub fn close_reader(&self, reason: &str) {
+        let mut log = write(&self.log);
+        log.reader = None;
+        reason.clone_into(&mut log.closed);
+    }
+
+    /// Called by the writer when the store was opened anew.
+    pub fn reopened(&self, store: &Store) {
+        let mut log = write(&self.log);
+        log.reader = Some(store.reader());
+        log.closed.clear();
+    }
+
+    /// Remembers what happened to the log, for `oplog_health()`: it works, and somebody should look.
+    pub fn note_trouble(&self, trouble: &str) {
+        trouble.clone_into(&mut write(&self.log).trouble);
+    }
+
+    /// The same of records that are not in the log, and will not be.
+    pub fn note_set_aside(&self, what: String) {
+        write(&self.log).set_aside = what;
     }
 
     /// Called by the writer when the log has moved.
@@ -96,6 +150,17 @@ impl Shared {
             max_bytes: settings.max_size_bytes(),
         }
     }
+}
+
+/// What a question is told that would be answered without the newest operations.
+fn missing(error: &str, missing_us: i64) -> String {
+    if missing_us == i64::MIN {
+        return format!("{error}; it is not known how old the operations are that wait for it");
+    }
+    let since = format_time(missing_us);
+    format!(
+        "{error}; operations from {since} on are missing, and oplog_operations(until := '{since}') is about those before"
+    )
 }
 
 /// What a recovery has to say beyond its figures.

@@ -54,7 +54,8 @@ impl Question {
             "SELECT {listed} FROM (\n{}\n)",
             self.sql(&arguments, &filters).trim().trim_end_matches(';')
         );
-        shared.read()?.bind(&sql, &parameters)
+        let (_, until) = arguments.range.bounds(now_us);
+        shared.read(until)?.bind(&sql, &parameters)
     }
 
     fn has_buckets(&self) -> bool {

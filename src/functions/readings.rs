@@ -6,9 +6,7 @@ use super::parameters::{
 use super::question::Question;
 use super::Session;
 use crate::engine::Shared;
-use crate::host::{
-    LogicalType, Rows, Statement, Table, TableBind, TableOutput, TypeId, VECTOR_SIZE,
-};
+use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId, VECTOR_SIZE};
 use crate::store::Parameter as Bound;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
@@ -371,19 +369,28 @@ impl Table for ReadingFunction {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let statement = bound.question.ask(self.shared(), &listed);
-        let mut rows = statement.and_then(Statement::execute).map_err(failed)?;
-        if wanted.is_empty() {
-            return Ok(Scan::Count(rows.count().map_err(failed)?));
-        }
-        Ok(Scan::Rows(rows, (0..wanted.len()).collect()))
+        let ask = || {
+            let statement = bound.question.ask(self.shared(), &listed)?;
+            let mut rows = statement.execute()?;
+            if wanted.is_empty() {
+                return rows.count().map(Scan::Count);
+            }
+            Ok(Scan::Rows(rows, (0..wanted.len()).collect()))
+        };
+        // It may be the log that is damaged, and not the question.
+        ask().or_else(|error| match self.shared().mend() {
+            true => ask().map_err(failed),
+            false => Err(failed(error)),
+        })
     }
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
         match scan {
-            Scan::Rows(rows, columns) => rows
-                .next_into(output, columns)
-                .map_err(|error| format!("{}: {error}", self.reading.name)),
+            Scan::Rows(rows, columns) => rows.next_into(output, columns).map_err(|error| {
+                // Rows have been given out: whoever asks again has what can be saved.
+                self.shared().mend();
+                format!("{}: {error}", self.reading.name)
+            }),
             Scan::Count(left) => {
                 let rows = (*left).min(VECTOR_SIZE);
                 *left -= rows;

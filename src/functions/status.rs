@@ -107,6 +107,12 @@ pub fn status(engine: &Engine, _: &[String]) -> Answer {
             "Operations that were recorded and cannot be read, because the journal was damaged",
         ),
         (
+            "set_aside_operations",
+            figures.set_aside.get().to_string(),
+            "operations",
+            "Operations that could not be stored since LOAD, kept in a file beside the log: notes say which",
+        ),
+        (
             "active_spans",
             status.spans.running.to_string(),
             "spans",

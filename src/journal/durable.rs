@@ -327,6 +327,14 @@ impl Journal {
         self.discard(state, worthwhile)
     }
 
+    /// Takes back that everything from `next_seq` on was released: the store does not have it. What is deleted is gone.
+    pub fn unrelease(&self, next_seq: u64) {
+        if self.shared.owned().is_ok() {
+            let mut state = self.shared.state();
+            state.released_seq = state.released_seq.min(next_seq);
+        }
+    }
+
     /// Lets go of segments whose files somebody else has deleted: the owner of the log, once it has committed what a spool
     /// holds.
     pub fn release_deleted(&self) -> Result<(), FileError> {

@@ -3,6 +3,7 @@
 //! What is accepted here lives in memory until the writer has committed it; a durable form of the same queue is what
 //! this room is for.
 
+mod aside;
 mod durable;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ pub mod tests;
 
 pub use queue::{Durability, Origin, Queue, QueueFigures, QueueHealth, QUEUE_BYTES_MAX};
 pub use {
+    aside::write_aside,
     durable::{Journal, Limits, JOURNAL_BYTES_MAX},
     error::OpenError,
     recover::Recovery,

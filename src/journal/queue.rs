@@ -5,6 +5,7 @@
 
 mod drain;
 mod health;
+mod reopened;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -14,7 +15,7 @@ pub use waiting::Unsynced;
 use waiting::Waiting;
 
 use super::{AppendError, Frame, Journal, Reader};
-use crate::record::{Batch, IdGenerator, IdRange, Pending, Stamp};
+use crate::record::{Batch, Field, IdGenerator, IdRange, Pending, Stamp};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -28,6 +29,9 @@ const WAKE_BYTES: usize = QUEUE_BYTES_MAX / 16;
 
 /// What the writer takes from the journal at a time.
 const READ_BACK_BYTES: usize = QUEUE_BYTES_MAX / 4;
+
+/// How long a flush waits for a writer that commits nothing: it may be moving or purging a large log.
+const PROGRESS_WAIT: Duration = Duration::from_secs(60);
 
 /// Batches whose memory is kept for new ones: a few commits' worth, at some 300 KB each for usual operations.
 const SPARE_BATCHES_MAX: usize = 32;
@@ -301,13 +305,15 @@ impl Queue {
         }
     }
 
-    /// Waits until everything accepted so far is committed, or until a commit fails.
+    /// Waits until everything accepted so far is committed, or until a commit fails, or for as long as a writer that works
+    /// takes at most from one commit to the next.
     pub fn flush(&self) -> Result<u64, String> {
         let mut guard = self.lock();
         let target = guard.0.next_seq;
         let flushed = target - guard.0.committed_seq;
         let failures = guard.0.failures;
         guard.0.flush_to = guard.0.flush_to.max(target);
+        let (mut committed_seq, mut since) = (guard.0.committed_seq, Instant::now());
         while guard.0.committed_seq < target {
             if guard.0.stopped || guard.0.failures > failures {
                 return Err(format!(
@@ -315,13 +321,38 @@ impl Queue {
                     guard.0.last_error
                 ));
             }
+            if guard.0.committed_seq != committed_seq {
+                (committed_seq, since) = (guard.0.committed_seq, Instant::now());
+            }
+            let left = PROGRESS_WAIT.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Err(format!(
+                    "what was recorded last is not committed: the writer has been busy for {} seconds",
+                    PROGRESS_WAIT.as_secs()
+                ));
+            }
             self.work.notify_one();
-            guard = self
-                .progress
-                .wait(guard)
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            guard = self.wait_for_progress(guard, left);
         }
         Ok(flushed)
+    }
+
+    /// The time of the oldest operation that waits to be committed, `i64::MIN` where that is not known.
+    pub fn oldest_waiting_us(&self) -> i64 {
+        let guard = self.lock();
+        let state = &guard.0;
+        let first_seq = state.pending.first().map(|(stamp, _)| stamp.first_seq);
+        let is_known = first_seq.is_some_and(|seq| seq <= state.committed_seq);
+        if state.spilled_from.is_some() || !is_known {
+            return i64::MIN;
+        }
+        let times = state.pending.iter().flat_map(|(stamp, batch)| {
+            (0..batch.rows()).map(|row| {
+                let given = batch.number(Field::Timestamp, row).map(|us| us as i64);
+                given.unwrap_or(stamp.recorded_at_us)
+            })
+        });
+        times.min().unwrap_or(i64::MAX)
     }
 
     /// Wakes the writer for a command.

@@ -43,6 +43,19 @@ struct Progress {
     closed: bool,
 }
 
+/// What of a batch begins at or above a `seq`. The store commits a large batch in parts, so it can have some of one.
+pub(super) fn behind((stamp, batch): Pending, seq: u64) -> Option<Pending> {
+    let stored = seq.saturating_sub(stamp.first_seq);
+    if stored == 0 {
+        return Some((stamp, batch));
+    }
+    let stored = usize::try_from(stored).ok()?;
+    (stored < batch.rows()).then(|| {
+        let rest = batch.range(stored..batch.rows());
+        (stamp.at_row(stored), Arc::new(rest))
+    })
+}
+
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, from_seq: u64) -> Self {
         Self {
@@ -84,10 +97,8 @@ impl Reader {
                 ReadError::File(FileError::of("read", path)(error))
             })?;
             match step {
-                Step::Batch((stamp, batch)) => {
-                    // A frame that begins below and ends above is none that the journal takes; half of it is not its
-                    // operations either.
-                    if stamp.first_seq >= self.next_seq {
+                Step::Batch(pending) => {
+                    if let Some((stamp, batch)) = behind(pending, self.next_seq) {
                         self.note_lost(stamp.first_seq);
                         self.next_seq = stamp.first_seq + batch.rows() as u64;
                         return Ok(Some((stamp, batch)));

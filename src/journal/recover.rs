@@ -21,6 +21,7 @@ use super::durable::{Segment, SET_ASIDE_MAX};
 use super::error::{FileError, OpenError};
 use super::file::{FileLayer, LogFile};
 use super::frame::{Scanner, Step};
+use super::reader::behind;
 use super::segment::{Header, Names, HEADER_BYTES};
 use std::collections::VecDeque;
 use std::io;
@@ -108,12 +109,19 @@ impl Scan {
         loop {
             let seqs = match scanner.step(recovery.next_seq) {
                 Ok(Step::Below(seqs)) => seqs,
-                Ok(Step::Batch((stamp, batch))) => {
-                    let seqs = stamp.first_seq..stamp.first_seq + batch.rows() as u64;
-                    if seqs.start < recovery.next_seq {
+                Ok(Step::Batch(pending)) => {
+                    let first_seq = pending.0.first_seq;
+                    // Only the first one can have been committed in part.
+                    let rest = if recovery.frames == 0 {
+                        behind(pending, recovery.next_seq)
+                    } else {
+                        Some(pending).filter(|_| first_seq >= recovery.next_seq)
+                    };
+                    let Some((stamp, batch)) = rest else {
                         bad_frames += 1;
                         continue;
-                    }
+                    };
+                    let seqs = stamp.first_seq..stamp.first_seq + batch.rows() as u64;
                     // The frames that its header stands before are found; so is what it says of those between.
                     let skipped = self.skipped();
                     if recovery.next_seq < skipped.start {

@@ -116,6 +116,11 @@ impl Names {
         self.with(&format!(".spans.damaged-{now_s}"))
     }
 
+    /// Where records go that the store does not take.
+    pub fn rejected(&self, first_seq: u64) -> PathBuf {
+        self.with(&format!(".rejected-{first_seq}"))
+    }
+
     /// Where a damaged segment is set aside; `attempt` makes the name one that is free.
     pub fn set_aside(&self, number: u64, now_s: u64, attempt: u64) -> PathBuf {
         self.with(&format!(".{number:06}.damaged-{now_s}-{attempt}"))

@@ -41,6 +41,8 @@ pub struct Figures {
     pub commit_errors: Figure,
     pub purged: Figure,
     pub lost: Figure,
+    /// Operations that the store does not take, in a file of their own.
+    pub set_aside: Figure,
     /// Operations counted under the label value `other`.
     pub folded: Figure,
     /// Values of a service's own metrics that went to the label value `other`.
@@ -106,6 +108,10 @@ impl Figures {
             lost: counter(
                 "oplog_lost_operations_total",
                 "Operations that were recorded and cannot be read, because the journal was damaged.",
+            ),
+            set_aside: counter(
+                "oplog_set_aside_operations_total",
+                "Operations that could not be stored, kept in a file of their own.",
             ),
             folded: counter(
                 "oplog_folded_operations_total",

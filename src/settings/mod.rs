@@ -229,6 +229,13 @@ impl Settings {
         problems
     }
 
+    /// Those that somebody has set, as a log stores them.
+    pub fn stored(&self) -> Vec<(&'static str, String)> {
+        let set = Setting::ALL.iter().filter(|setting| self.is_set(**setting));
+        set.map(|setting| (setting.name(), Setting::stored(self.get(*setting))))
+            .collect()
+    }
+
     /// Back to the default.
     pub fn reset(&mut self, setting: Setting) {
         self.values[setting as usize] = setting.default();

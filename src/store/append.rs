@@ -1,6 +1,6 @@
 //! Appending batches: from the record path's columns to DuckDB's, a full vector at a time.
 
-use super::{schema, SettingChange, Store};
+use super::{schema, Segments, SettingChange, Store};
 use crate::host::{Appender, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::metrics::Changes;
 use crate::record::{Batch, Field, Kind, Pending, Stamp};
@@ -36,9 +36,13 @@ impl Store {
         settings: &[SettingChange],
         totals: &Changes,
     ) -> Result<(), String> {
+        let table = self
+            .segments
+            .as_ref()
+            .map_or("operation_log".to_owned(), Segments::active);
         self.connection.transaction(|connection| {
             if let Some((stamp, batch)) = pending.last() {
-                let mut filler = Filler::new(connection.appender(&self.catalog, "operation_log")?);
+                let mut filler = Filler::new(connection.appender(&self.catalog, &table)?);
                 for (stamp, batch) in pending {
                     filler.fill(*stamp, batch)?;
                 }

@@ -5,17 +5,23 @@
 
 mod alerts;
 mod append;
+mod damage;
+mod hold;
 mod open;
 mod read;
 mod retain;
+mod salvage;
 mod schema;
+mod segments;
 mod totals;
 
-pub use open::{open, open_at, OpenError, Opened};
+pub use open::{make_way, mend, open, open_at, reopen, OpenError, Opened};
 pub use read::{Parameter, Reader};
 pub use retain::{Purged, RetentionPolicy};
 
 use crate::host::{Connection, Instance};
+use hold::Hold;
+use segments::Segments;
 use std::path::{Path, PathBuf};
 
 /// Where a log is kept.
@@ -37,13 +43,26 @@ impl Place {
 /// A setting's name and its new value, none to forget it.
 pub type SettingChange = (&'static str, Option<String>);
 
-/// An open log.
+/// What a log knows of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// The time that retention went by last.
+    pub trusted_us: i64,
+    /// What the wall clock said then.
+    pub seen_us: i64,
+}
+
+/// An open log. The fields are dropped in their order: the engine closes the file before the hold on it goes.
 pub struct Store {
-    instance: Instance,
     /// The writer's connection; the log is its default database.
     connection: Connection,
+    instance: Instance,
     catalog: String,
     place: Place,
+    /// Keeps everybody else from the log's file; let go of behind the connection.
+    hold: Option<Hold>,
+    /// The tables of a log in memory.
+    segments: Option<Segments>,
     /// How many rows the last purge by size left.
     rows_left_by_size_purge: Option<u64>,
 }
@@ -109,6 +128,57 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Lets others have the file, whose store is given up.
+    pub fn let_go(&mut self) {
+        self.hold = None;
+    }
+
+    /// Whether the engine still answers. One whose checkpoint or write failed may not, and never will again.
+    pub fn is_alive(&self) -> bool {
+        self.next_seq().is_ok()
+    }
+
+    /// Whether the file that is written is still the one of that name.
+    pub fn is_in_place(&self) -> bool {
+        match (&self.hold, &self.place) {
+            (Some(hold), Place::File(path)) => hold.is_at(path),
+            _ => true,
+        }
+    }
+
+    /// What was stored with [`Store::put_clock`], if it was.
+    pub fn clock(&self) -> Result<Option<Clock>, String> {
+        let micros = |key| -> Result<Option<i64>, String> {
+            Ok(schema::meta(&self.connection, key)?.and_then(|text| text.parse().ok()))
+        };
+        Ok(
+            match (micros("clock_trusted_us")?, micros("clock_seen_us")?) {
+                (Some(trusted_us), Some(seen_us)) => Some(Clock {
+                    trusted_us,
+                    seen_us,
+                }),
+                _ => None,
+            },
+        )
+    }
+
+    /// Remembers what the time was when retention ran.
+    pub fn put_clock(&mut self, clock: Clock) -> Result<(), String> {
+        self.connection.transaction(|connection| {
+            schema::set_meta(
+                connection,
+                "clock_trusted_us",
+                &clock.trusted_us.to_string(),
+            )?;
+            schema::set_meta(connection, "clock_seen_us", &clock.seen_us.to_string())
+        })
+    }
+
+    /// Numbers the next record, where what a log has lost is not to be given out again.
+    pub fn put_next_seq(&mut self, next_seq: u64) -> Result<(), String> {
+        schema::set_meta(&self.connection, "next_seq", &next_seq.to_string())
     }
 
     /// Bytes that the log takes: used blocks of the file, or memory of its tables.

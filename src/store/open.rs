@@ -1,7 +1,9 @@
 //! Opening a log: a new file, one of an earlier version, or one that cannot be used as it is.
 
+use super::damage::{self, Finding};
+use super::hold::{self, Hold};
 use super::schema::{self, SchemaError};
-use super::{Place, Store};
+use super::{salvage, Place, Segments, Store};
 use crate::host::{Connection, Instance};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,9 @@ const SETTINGS: &[(&str, &str)] = &[
     // the longer LOAD takes after a kill.
     ("wal_autocheckpoint", "64MB"),
 ];
+
+/// Files up to this size are read to their end on LOAD: some milliseconds.
+const CHECKED_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// A chain of moved logs longer than this is a loop.
 const MOVES_MAX: usize = 8;
@@ -41,25 +46,6 @@ impl OpenError {
             Self::Locked(text) | Self::Damaged(text) | Self::Unusable(text) => text,
         }
     }
-
-    /// Sorts what DuckDB says. Its errors carry no code in the v1 C API, only these words, the same in all supported
-    /// engines.
-    fn classify(text: String) -> Self {
-        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        if has(&["Conflicting lock", "Could not set lock"]) {
-            Self::Locked(text)
-        } else if has(&[
-            "not a valid DuckDB database",
-            "Corrupt database",
-            "checksum",
-            "Checksum",
-            "Serialization Error",
-        ]) {
-            Self::Damaged(text)
-        } else {
-            Self::Unusable(text)
-        }
-    }
 }
 
 /// A log that was opened, and what there is to say about it.
@@ -76,20 +62,15 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
     for _ in 0..MOVES_MAX {
         let store = match open_at(&place) {
             Err(OpenError::Damaged(error)) => {
-                let Place::File(path) = &place else {
-                    return Err(OpenError::Damaged(error));
-                };
-                let aside = set_aside(path).map_err(|io| {
-                    OpenError::Unusable(format!("{error}; it cannot be set aside: {io}"))
-                })?;
-                notes.push(format!(
-                    "{} was damaged and is now {}; a fresh log was begun ({error})",
-                    path.display(),
-                    aside.display()
-                ));
-                open_at(&place)?
+                let (store, note) = repaired(&place, error)?;
+                notes.extend(note);
+                store
             }
-            other => other?,
+            other => {
+                let (store, note) = checked(other?)?;
+                notes.extend(note);
+                store
+            }
         };
         let moved = schema::meta(&store.connection, "moved_to").map_err(OpenError::Unusable)?;
         let Some(moved) = moved else {
@@ -103,25 +84,147 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
     ))
 }
 
+/// A log whose blocks are whole: where some are not, what is left of it in a fresh one, and what was done.
+///
+/// Large files are not read to their end while somebody waits for LOAD; they are looked at when something fails.
+fn checked(store: Store) -> Result<(Store, Option<String>), OpenError> {
+    let bytes = |path| std::fs::metadata(path).map_or(0, |file: std::fs::Metadata| file.len());
+    match store.place.path().map(Path::to_path_buf) {
+        Some(path) if bytes(&path) <= CHECKED_BYTES_MAX && store.is_damaged() => {
+            drop(store);
+            mend(&path).map(|(store, note)| (store, Some(note)))
+        }
+        _ => Ok((store, None)),
+    }
+}
+
+/// Opens a fresh log in the place of one in which blocks are damaged, with what can be read of that.
+pub fn mend(path: &Path) -> Result<(Store, String), OpenError> {
+    salvage::salvage(path, "blocks of it do not have their checksum")
+}
+
 /// Opens the log at this very place, wherever it says that it went.
 pub fn open_at(place: &Place) -> Result<Store, OpenError> {
     if let Place::File(path) = place {
         check_path(path)?;
     }
+    open_unchecked(place)
+}
+
+/// Opens a log anew whose engine is of no use any more, in this process; and what there is to say about that.
+pub fn reopen(place: &Place) -> Result<(Store, Option<String>), OpenError> {
+    match open_unchecked(place) {
+        Err(OpenError::Damaged(error)) => repaired(place, error),
+        other => other.map(|store| (store, None)),
+    }
+}
+
+/// What is left of a damaged log.
+fn repaired(place: &Place, error: String) -> Result<(Store, Option<String>), OpenError> {
+    let Some(path) = place.path() else {
+        return Err(OpenError::Damaged(error));
+    };
+    let (store, note) = match salvage::without_write_ahead_log(path) {
+        Some(opened) => opened,
+        None => salvage::salvage(path, &error)?,
+    };
+    Ok((store, Some(note)))
+}
+
+/// Renames what stands where a log has to begin that was removed under our hands, if it is a log too.
+pub fn make_way(path: &Path) -> Result<Option<PathBuf>, String> {
+    for path in [path.to_path_buf(), wal(path)] {
+        match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Ok(found) if found.is_file() => {}
+            _ => return Err(format!("{} is no file of ours", path.display())),
+        }
+    }
+    if !path.exists() {
+        // A write-ahead log without its log would be taken for the next one's.
+        if wal(path).exists() {
+            let aside = free_name(path, "removed");
+            std::fs::rename(wal(path), wal(&aside)).map_err(|error| error.to_string())?;
+        }
+        return Ok(None);
+    }
+    match damage::look(path) {
+        Ok(Finding::Whole { .. }) => {}
+        _ => return Err(format!("{} is no file of ours", path.display())),
+    }
+    rename_with_wal(path, "replaced")
+        .map(Some)
+        .map_err(|error| error.to_string())
+}
+
+pub(super) fn open_unchecked(place: &Place) -> Result<Store, OpenError> {
     let instance = Instance::open(SETTINGS).map_err(OpenError::Unusable)?;
-    let (connection, catalog) = attach(&instance, place).map_err(OpenError::classify)?;
-    migrate(&connection, place)?;
+    let (connection, catalog) = match attach(&instance, place) {
+        Ok(attached) => attached,
+        Err(error) => {
+            drop(instance);
+            return Err(why(place, error));
+        }
+    };
+    let hold = match place {
+        Place::Memory => None,
+        Place::File(path) => hold(path)?,
+    };
+    if let Err(error) = schema::migrate(&connection) {
+        // Closed before anybody looks: these locks are our own.
+        drop((connection, instance, hold));
+        return Err(explained(place, error));
+    }
+    let segments = match place {
+        Place::Memory => Some(Segments::begin(&connection, &catalog).map_err(OpenError::Unusable)?),
+        Place::File(_) => None,
+    };
     Ok(Store {
-        instance,
         connection,
+        instance,
         catalog,
         place: place.clone(),
+        hold,
+        segments,
         rows_left_by_size_purge: None,
     })
 }
 
+fn hold(path: &Path) -> Result<Option<Hold>, OpenError> {
+    let failed = |error| OpenError::Unusable(format!("cannot lock {}: {error}", path.display()));
+    match Hold::take(path).map_err(failed)? {
+        Some(hold) => Ok(Some(hold)),
+        None => Err(OpenError::Locked(format!("{} is locked", path.display()))),
+    }
+}
+
+/// Why DuckDB does not open a log. What it says is for people; what is so is found by looking.
+fn why(place: &Place, error: String) -> OpenError {
+    let Some(path) = place.path() else {
+        return OpenError::Unusable(error);
+    };
+    if hold::is_locked(path) {
+        return OpenError::Locked(error);
+    }
+    let mut writable = std::fs::OpenOptions::new();
+    if writable.read(true).write(true).open(path).is_err() {
+        return OpenError::Unusable(error);
+    }
+    match damage::look(path) {
+        Err(_) | Ok(Finding::OtherFormat(_)) => OpenError::Unusable(error),
+        Ok(Finding::NoHeaders) => OpenError::Damaged(error),
+        // It can be read: what is missing is room, or leave to write beside it.
+        Ok(Finding::Whole { .. }) if salvage::is_readable(path) => OpenError::Unusable(error),
+        Ok(Finding::Whole { .. }) => OpenError::Damaged(error),
+    }
+}
+
 fn migrate(connection: &Connection, place: &Place) -> Result<(), OpenError> {
-    schema::migrate(connection).map_err(|error| match error {
+    schema::migrate(connection).map_err(|error| explained(place, error))
+}
+
+fn explained(place: &Place, error: SchemaError) -> OpenError {
+    match error {
         SchemaError::Newer(version) => OpenError::Unusable(format!(
             "{} has schema version {version}, written by a newer oplog; this one knows versions up to {}: \
              load the newer extension, or name another file with OPLOG_PATH",
@@ -132,8 +235,8 @@ fn migrate(connection: &Connection, place: &Place) -> Result<(), OpenError> {
             "{} is a database, but no log of oplog: give another path",
             place.path().unwrap_or(Path::new("it")).display()
         )),
-        SchemaError::Failed(error) => OpenError::classify(error),
-    })
+        SchemaError::Failed(error) => why(place, error),
+    }
 }
 
 /// Attaches a log under a name of its own and makes it the default of a new connection.
@@ -141,11 +244,13 @@ pub(super) fn attach(instance: &Instance, place: &Place) -> Result<(Connection, 
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let catalog = format!("log_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let connection = instance.connect()?;
+    // One that is given up after an error must not write any more; whoever closes a log in order sees to it.
+    connection.execute("PRAGMA disable_checkpoint_on_shutdown")?;
     match place {
         Place::Memory => {
             // Without a directory there is nowhere to spill: memory has its limit and retention its size.
             connection.execute("SET temp_directory = ''")?;
-            connection.execute(&format!("ATTACH ':memory:' AS {catalog} (COMPRESS)"))?;
+            connection.execute(&format!("ATTACH ':memory:' AS {catalog}"))?;
         }
         Place::File(path) => {
             let path = path.to_str().ok_or_else(|| {
@@ -225,20 +330,32 @@ fn check_magic(path: &Path) -> Result<(), OpenError> {
     )))
 }
 
-/// Renames a damaged log, with its write-ahead log, so that a fresh one can take its place.
-fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
-    let now = crate::clock::now_us() / 1_000_000;
-    let named = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    let aside = (0..)
-        .map(|count| named(&format!(".damaged-{now}-{count}")))
-        .find(|candidate| !candidate.exists())
-        .unwrap_or_else(|| named(".damaged"));
+fn wal(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.wal", path.display()))
+}
+
+/// A name beside the log that nothing has.
+pub(super) fn free_name(path: &Path, what: &str) -> PathBuf {
+    let now_s = crate::clock::now_us() / 1_000_000;
+    (0..)
+        .map(|count| PathBuf::from(format!("{}.{what}-{now_s}-{count}", path.display())))
+        .find(|candidate| !candidate.exists() && !wal(candidate).exists())
+        .unwrap_or_else(|| PathBuf::from(format!("{}.{what}", path.display())))
+}
+
+/// Renames a log, with its write-ahead log, so that a fresh one can take its place.
+fn rename_with_wal(path: &Path, what: &str) -> std::io::Result<PathBuf> {
+    let aside = free_name(path, what);
     std::fs::rename(path, &aside)?;
-    let wal = named(".wal");
-    if wal.exists() {
-        std::fs::rename(&wal, format!("{}.wal", aside.display()))?;
+    if wal(path).exists() {
+        std::fs::rename(wal(path), wal(&aside))?;
     }
     Ok(aside)
+}
+
+/// Renames a damaged log.
+pub(super) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    rename_with_wal(path, "damaged")
 }
 
 impl Store {
@@ -248,10 +365,12 @@ impl Store {
         let target = Place::File(path.to_path_buf());
         check_path(path).map_err(OpenError::into_text)?;
         let (connection, catalog) = attach(&self.instance, &target)?;
-        let moved = migrate(&connection, &target)
-            .map_err(OpenError::into_text)
-            .and_then(|()| self.copy_into(&connection, &catalog));
-        let moved = match moved {
+        let moved = hold(path).and_then(|held| {
+            migrate(&connection, &target)?;
+            let moved = self.copy_into(&connection, &catalog);
+            Ok((moved.map_err(OpenError::Unusable)?, held))
+        });
+        let (moved, held) = match moved.map_err(OpenError::into_text) {
             Ok(moved) => moved,
             Err(error) => {
                 let detach = format!("USE memory; DETACH {catalog}");
@@ -266,13 +385,19 @@ impl Store {
             std::mem::replace(&mut self.catalog, catalog),
             std::mem::replace(&mut self.place, target),
         );
+        // Let go of behind the engine.
+        let _old_hold = std::mem::replace(&mut self.hold, held);
         self.rows_left_by_size_purge = None;
+        self.segments = None;
         // From here on the new file is the log; what is left to do to the old one cannot undo that.
         if old_place != Place::Memory {
             old_connection.transaction(|old| {
                 old.execute("DELETE FROM operation_log")?;
                 schema::set_meta(old, "moved_to", &path.to_string_lossy())
             })?;
+        }
+        if old_place != Place::Memory {
+            old_connection.execute(&format!("CHECKPOINT {old_catalog}"))?;
         }
         old_connection.execute(&format!("USE memory; DETACH {old_catalog}"))?;
         Ok(moved)

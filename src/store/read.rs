@@ -79,7 +79,10 @@ pub(super) fn used_bytes(
         ),
         // The private instance has no other tables in memory.
         Place::Memory => {
-            "SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'".to_owned()
+            // Texts of more than 4 KB stand apart.
+            "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()
+             WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
+                .to_owned()
         }
     };
     let blocks = match connection.query(&sql)?.first().map(Vec::as_slice) {

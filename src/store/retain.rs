@@ -1,11 +1,14 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
 use super::{read, Place, Store};
-use crate::host::Connection;
+use crate::host::{Cell, Connection};
+use crate::record::{Field, Kind};
 
 const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
 const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
 const PURGE_OLDEST: &str = include_str!("../../sql/retention/purge_oldest.sql");
+const ROW_BYTES: &str = include_str!("../../sql/retention/row_bytes.sql");
+const NEWEST_ROWS: &str = include_str!("../../sql/retention/newest_rows.sql");
 const STORED_ROWS: &str = include_str!("../../sql/retention/stored_rows.sql");
 
 /// A write-ahead log larger than this is folded into the file when retention runs anyway: what waits in it takes time at
@@ -17,6 +20,12 @@ const MEMORY_BYTES_MAX: u64 = 256_000_000;
 
 /// A size purge leaves this share of the limit, so that the next one is not due at once.
 const SIZE_TARGET: f64 = 0.9;
+
+/// Where deleting gives nothing back, the rows are written anew: a log that takes this many times its limit,
+const REWRITE_FROM: f64 = 1.25;
+
+/// and so few of them that it is worth the trouble.
+const REWRITE_TARGET: f64 = 0.5;
 
 /// How long records are kept, and how much room they may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,20 +45,14 @@ pub struct Purged {
 impl Store {
     /// Deletes what the policy no longer keeps, and gives the space back.
     pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, String> {
-        let by_age = self.connection.transaction(|connection| {
-            let mut by_age = 0;
-            for (sql, keep_us, reason) in [
-                (PURGE_SUCCESSES, policy.retention_us, "success age"),
-                (PURGE_ERRORS, policy.error_retention_us, "error age"),
-            ] {
-                let statement = connection.prepare(sql)?;
-                statement.bind_timestamp("before", now_us.saturating_sub(keep_us))?;
-                let deleted = statement.execute()?.count()? as u64;
-                note_run(connection, now_us, reason, deleted)?;
-                by_age += deleted;
-            }
-            Ok(by_age)
-        })?;
+        let tables = self.tables();
+        let by_age = match self.place {
+            Place::File(_) => self
+                .connection
+                .transaction(|connection| expire(connection, &tables, policy, now_us))?,
+            // Its tables stand in several databases, and a transaction changes one.
+            Place::Memory => expire(&self.connection, &tables, policy, now_us)?,
+        };
         if by_age > 0 {
             self.checkpoint_after_purge();
         }
@@ -60,21 +63,22 @@ impl Store {
         Ok(Purged { by_age, by_size })
     }
 
-    fn max_bytes(&self, policy: &RetentionPolicy) -> u64 {
+    pub(super) fn max_bytes(&self, policy: &RetentionPolicy) -> u64 {
         match self.place {
             Place::Memory => policy.max_bytes.min(MEMORY_BYTES_MAX),
             Place::File(_) => policy.max_bytes,
         }
     }
 
-    /// Whether the log takes more than the policy allows.
-    pub fn is_too_large(&self, policy: &RetentionPolicy) -> Result<bool, String> {
-        Ok(self.used_bytes()? > self.max_bytes(policy))
-    }
-
-    fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, String> {
+    pub(super) fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, String> {
         if self.used_bytes()? <= max_bytes {
             return Ok(0);
+        }
+        if self.place == Place::Memory {
+            let used = self.used_bytes()?;
+            let deleted = self.drop_oldest_tables(used, used.saturating_sub(max_bytes))?;
+            note_run(&self.connection, now_us, "size", deleted)?;
+            return Ok(deleted);
         }
         // What is deleted already, or waits in the write-ahead log, shows only after a checkpoint.
         self.checkpoint_after_purge();
@@ -92,31 +96,127 @@ impl Store {
         // Space comes back a row group at a time. What is deleted, but shares a group with rows that are kept, is not
         // deleted once more: the live rows' share of the space is what counts.
         let live_bytes = used as f64 * rows as f64 / stored_rows as f64;
-        if live_bytes <= max_bytes as f64 {
-            return Ok(0);
+        let mut deleted = 0;
+        if live_bytes > max_bytes as f64 {
+            let keep_share = max_bytes as f64 * SIZE_TARGET / live_bytes;
+            let excess = rows - (rows as f64 * keep_share) as u64;
+            deleted = self.connection.transaction(|connection| {
+                let statement = connection.prepare(PURGE_OLDEST)?;
+                statement.bind_i64("excess", excess as i64)?;
+                let deleted = statement.execute()?.count()? as u64;
+                note_run(connection, now_us, "size", deleted)?;
+                Ok(deleted)
+            })?;
+            self.rows_left_by_size_purge = Some(rows.saturating_sub(deleted));
+            self.checkpoint_after_purge();
         }
-        let keep_share = max_bytes as f64 * SIZE_TARGET / live_bytes;
-        let excess = rows - (rows as f64 * keep_share) as u64;
-        let deleted = self.connection.transaction(|connection| {
-            let statement = connection.prepare(PURGE_OLDEST)?;
-            statement.bind_i64("excess", excess as i64)?;
-            let deleted = statement.execute()?.count()? as u64;
-            note_run(connection, now_us, "size", deleted)?;
-            Ok(deleted)
-        })?;
-        self.rows_left_by_size_purge = Some(rows.saturating_sub(deleted));
-        self.checkpoint_after_purge();
+        // Large rows fill a file long before they fill a row group.
+        let used = self.used_bytes()?;
+        if used as f64 > max_bytes as f64 * REWRITE_FROM {
+            let left = rows.saturating_sub(deleted);
+            deleted += self.keep_newest(max_bytes, used, left, now_us)?;
+            self.checkpoint_after_purge();
+        }
         Ok(deleted)
     }
 
-    fn count(&self, sql: &str) -> Result<u64, String> {
+    /// Makes room in a log in memory whose instance has none left; returns how many rows had to go for it.
+    pub fn make_room(&mut self, now_us: i64) -> Result<u64, String> {
+        let deleted = self.drop_oldest_table()?.unwrap_or(0);
+        note_run(&self.connection, now_us, "size", deleted)?;
+        Ok(deleted)
+    }
+
+    /// Writes the newest rows anew, as many as fit, and lets go of all others with the space that they share.
+    fn keep_newest(
+        &mut self,
+        max_bytes: u64,
+        used: u64,
+        rows: u64,
+        now_us: i64,
+    ) -> Result<u64, String> {
+        let row_bytes = row_bytes();
+        let filled = |sql: &str| sql.replace("{row_bytes}", &row_bytes);
+        let all_bytes = self.count(&filled(ROW_BYTES))?;
+        // What is written compresses as what is there has.
+        let target = all_bytes as f64 * (max_bytes as f64 * REWRITE_TARGET / used as f64).min(1.0);
+        let statement = self.connection.prepare(&filled(NEWEST_ROWS))?;
+        statement.bind_i64("bytes", target as i64)?;
+        let border = statement.execute()?.count()?;
+        let made = self.connection.query(
+            "SELECT sql FROM duckdb_tables()
+             WHERE database_name = current_database() AND table_name = 'operation_log'",
+        )?;
+        let Some([Cell::Text(made)]) = made.first().map(Vec::as_slice) else {
+            return Err("the log has no table".into());
+        };
+        let make = made.replacen("operation_log", KEPT, 1);
+        let kept = self.connection.transaction(|connection| {
+            connection.execute(&make)?;
+            let keep =
+                format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}");
+            let kept = connection.prepare(&keep)?.execute()?.count()? as u64;
+            connection.execute(&format!(
+                "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
+            ))?;
+            note_run(connection, now_us, "size", rows.saturating_sub(kept))?;
+            Ok(kept)
+        })?;
+        self.rows_left_by_size_purge = None;
+        Ok(rows.saturating_sub(kept))
+    }
+
+    pub(super) fn count(&self, sql: &str) -> Result<u64, String> {
         Ok(self.connection.prepare(sql)?.execute()?.count()? as u64)
     }
 
     /// A checkpoint is what frees the blocks of deleted rows. If a long read holds it up, the next purge does it.
     fn checkpoint_after_purge(&self) {
-        let _ = self.checkpoint();
+        // In memory it frees nothing that dropping a table does not, and needs memory.
+        if self.place != Place::Memory {
+            let _ = self.checkpoint();
+        }
     }
+}
+
+/// Deletes what is too old; returns how many rows that were.
+fn expire(
+    connection: &Connection,
+    tables: &[String],
+    policy: &RetentionPolicy,
+    now_us: i64,
+) -> Result<u64, String> {
+    let mut by_age = 0;
+    for (sql, keep_us, reason) in [
+        (PURGE_SUCCESSES, policy.retention_us, "success age"),
+        (PURGE_ERRORS, policy.error_retention_us, "error age"),
+    ] {
+        let mut deleted = 0;
+        for table in tables {
+            let statement = connection.prepare(&sql.replace("{table}", table))?;
+            statement.bind_timestamp("before", now_us.saturating_sub(keep_us))?;
+            deleted += statement.execute()?.count()? as u64;
+        }
+        note_run(connection, now_us, reason, deleted)?;
+        by_age += deleted;
+    }
+    Ok(by_age)
+}
+
+/// Where rows stand while they are written anew: within one transaction.
+const KEPT: &str = "operation_log_kept";
+
+/// What a row takes, as SQL: its texts, and about what all the rest does.
+fn row_bytes() -> String {
+    let texts = Field::stored().iter().filter(|field| {
+        matches!(
+            field.kind(),
+            Kind::Text | Kind::Status | Kind::Json | Kind::TraceParent
+        )
+    });
+    texts.fold("100".to_owned(), |sum, field| {
+        format!("{sum} + coalesce(strlen({}), 0)", field.name())
+    })
 }
 
 /// Remembers a run that deleted something.

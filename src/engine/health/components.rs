@@ -65,6 +65,10 @@ pub struct Facts {
     /// The databases' files and the log's, and their file systems where they can be asked.
     pub disks: Vec<(PathBuf, Option<Disk>)>,
     pub retention: Option<RetentionRun>,
+    /// What happened to the log; "" for nothing.
+    pub trouble: String,
+    /// Of which operations the log has none, and never will; "" for none.
+    pub set_aside: String,
     /// Names of the alerts that fire, or why they cannot be told; none where nobody asked for them.
     pub firing: Option<Result<Vec<String>, String>>,
 }
@@ -120,6 +124,12 @@ pub fn components(facts: &Facts) -> Vec<Component> {
 }
 
 fn log(facts: &Facts) -> Finding {
+    if !facts.set_aside.is_empty() {
+        return fail(facts.set_aside.clone());
+    }
+    if !facts.trouble.is_empty() {
+        return warn(facts.trouble.clone());
+    }
     let path = facts.path.as_ref().map(|path| path.display().to_string());
     match (facts.role, path, &facts.spool) {
         (Role::Owner, Some(path), _) => pass(path),
@@ -228,6 +238,12 @@ fn retention(facts: &Facts) -> Finding {
         return pass("it runs every minute, and has not yet");
     };
     let ago = (facts.now_us - run.at_us).max(0) / 1_000_000;
+    if let Some(ahead_us) = run.ahead_us {
+        return warn(format!(
+            "the clock jumped by {} seconds: nothing expires by that until it has lasted for an hour",
+            ahead_us / 1_000_000
+        ));
+    }
     match &run.outcome {
         Ok(purged) => pass(format!(
             "{ago} seconds ago it deleted {} operations",

@@ -30,7 +30,10 @@ fn healthy() -> Facts {
                 by_age: 3,
                 by_size: 4,
             }),
+            ahead_us: None,
         }),
+        trouble: String::new(),
+        set_aside: String::new(),
         firing: Some(Ok(Vec::new())),
     }
 }
@@ -205,11 +208,36 @@ fn the_worst_disk_counts() {
 }
 
 #[test]
+fn what_happened_to_the_log_is_said() {
+    let (status, detail) = found("log", |facts| facts.trouble = "it was removed".into());
+    assert_eq!((status, detail.as_str()), (Status::Warn, "it was removed"));
+    let (status, detail) = found("log", |facts| facts.set_aside = "5 operations".into());
+    assert_eq!((status, detail.as_str()), (Status::Fail, "5 operations"));
+}
+
+#[test]
+fn a_clock_that_jumped_is_said() {
+    let (status, detail) = found("retention", |facts| {
+        facts.retention = Some(RetentionRun {
+            at_us: 99_000_000,
+            outcome: Ok(Purged::default()),
+            ahead_us: Some(3_600_000_000),
+        });
+    });
+    assert_eq!(status, Status::Warn);
+    assert!(
+        detail.starts_with("the clock jumped by 3600 seconds"),
+        "{detail}"
+    );
+}
+
+#[test]
 fn what_failed_in_the_background_is_said() {
     let (status, detail) = found("retention", |facts| {
         facts.retention = Some(RetentionRun {
             at_us: 99_000_000,
             outcome: Err("out of memory".into()),
+            ahead_us: None,
         });
     });
     assert_eq!(

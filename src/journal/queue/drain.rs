@@ -2,14 +2,17 @@
 
 use super::{lock, Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
 use crate::journal::Journal;
-use crate::record::Pending;
+use crate::record::{Batch, Pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is taken at a time where there is no journal: there the store is in memory, which a commit must not fill before
-/// its size can be looked at.
-const TAKE_ROWS_MAX: usize = 100_000;
-const TAKE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a commit takes at most, in rows and bytes: the private instance has to hold it several times over, uncommitted,
+/// in its write-ahead log's buffers and compressed.
+const COMMIT_MAX: (usize, usize) = (usize::MAX, 64 * 1024 * 1024);
+
+/// The same where there is no journal: there the store is in memory, which a commit must not fill before its size can be
+/// looked at.
+const COMMIT_IN_MEMORY_MAX: (usize, usize) = (100_000, 16 * 1024 * 1024);
 
 impl Queue {
     /// The writer's wait: returns when something is due, at the latest at `until`.
@@ -47,10 +50,11 @@ impl Queue {
         let mut guard = self.lock();
         let state = &mut guard.0;
         if !state.pending.is_empty() {
-            let count = match state.journal {
-                Some(_) => state.pending.len(),
-                None => fitting(&state.pending),
+            let limits = match state.journal {
+                Some(_) => COMMIT_MAX,
+                None => COMMIT_IN_MEMORY_MAX,
             };
+            let count = fitting(&state.pending, limits);
             let rest = state.pending.split_off(count);
             if rest.is_empty() {
                 state.oldest_at = None;
@@ -73,9 +77,13 @@ impl Queue {
         let mut at_end = false;
         while bytes < READ_BACK_BYTES && !at_end {
             match reader.read() {
-                Ok(Some(pending)) => {
-                    bytes += pending.1.bytes();
-                    batches.push(pending);
+                Ok(Some((stamp, batch))) => {
+                    // Earlier versions journaled chunks of any size whole.
+                    for rows in batch.parts() {
+                        let part = (stamp.at_row(rows.start), share(&batch, rows));
+                        bytes += part.1.bytes();
+                        batches.push(part);
+                    }
                 }
                 Ok(None) => at_end = true,
                 // What was read so far is committed first; the same place is tried again then.
@@ -83,9 +91,11 @@ impl Queue {
                 Err(error) => return Err(error.to_string()),
             }
         }
+        let rest = batches.split_off(fitting(&batches, COMMIT_MAX));
         let mut guard = self.lock();
         let state = &mut guard.0;
         state.bytes += bytes;
+        state.pending.splice(0..0, rest);
         if at_end && reader.next_seq() >= state.next_seq {
             // Read to the end, and nothing has come since: from here on memory holds what waits.
             state.spilled_from = None;
@@ -141,6 +151,18 @@ impl Queue {
         }
     }
 
+    /// Puts batches back that were taken and not tried.
+    pub fn put_back(&self, mut batches: Vec<Pending>) {
+        if batches.is_empty() {
+            return;
+        }
+        let mut guard = self.lock();
+        let state = &mut guard.0;
+        batches.append(&mut state.pending);
+        state.pending = batches;
+        state.oldest_at.get_or_insert_with(Instant::now);
+    }
+
     /// Puts batches back in front after a failed commit.
     pub fn failed(&self, mut batches: Vec<Pending>, error: &str) {
         let mut guard = self.lock();
@@ -157,13 +179,20 @@ impl Queue {
     }
 }
 
-/// How many batches to take where memory is short: one at least.
-fn fitting(pending: &[Pending]) -> usize {
+fn share(batch: &Arc<Batch>, rows: std::ops::Range<usize>) -> Arc<Batch> {
+    if rows.len() == batch.rows() {
+        return Arc::clone(batch);
+    }
+    Arc::new(batch.range(rows))
+}
+
+/// How many batches to take at a time: one at least.
+fn fitting(pending: &[Pending], (rows_max, bytes_max): (usize, usize)) -> usize {
     let (mut rows, mut bytes) = (0, 0);
     pending
         .iter()
         .take_while(|(_, batch)| {
-            let fits = rows < TAKE_ROWS_MAX && bytes < TAKE_BYTES_MAX;
+            let fits = rows < rows_max && bytes < bytes_max;
             rows += batch.rows();
             bytes += batch.bytes();
             fits

@@ -1,0 +1,274 @@
+//! What can be saved of a damaged log: it is renamed, and what can be read of it goes into a fresh one.
+
+use super::damage::{self, Finding};
+use super::open::{free_name, open_unchecked, set_aside};
+use super::{schema, OpenError, Place, Store};
+use crate::host::{Cell, Connection, Instance};
+use std::path::{Path, PathBuf};
+
+/// The rows of a row group, which share their blocks with few others.
+const GROUP_ROWS: u64 = 122_880;
+/// The rows of a vector, below which nothing is told apart.
+const VECTOR_ROWS: u64 = 2048;
+
+/// Under which the damaged log is attached.
+const DAMAGED: &str = "damaged";
+
+/// Whether DuckDB reads a log that it cannot write.
+pub(super) fn is_readable(path: &Path) -> bool {
+    let read = || {
+        let instance = Instance::open(&[("threads", "1")])?;
+        let connection = instance.connect()?;
+        attach_read_only(&connection, path)?;
+        connection.execute(&format!("USE {DAMAGED}"))?;
+        // By the index of its key, as it is read when a log is opened, and the blocks themselves.
+        schema::meta(&connection, "schema_version")?;
+        connection.execute("SELECT max(hash(key, value)) FROM meta")
+    };
+    read().is_ok()
+}
+
+fn attach_read_only(connection: &Connection, path: &Path) -> Result<(), String> {
+    let path = path
+        .to_str()
+        .ok_or_else(|| format!("{} is not valid UTF-8", path.display()))?;
+    let quoted = path.replace('\'', "''");
+    connection.execute(&format!("ATTACH '{quoted}' AS {DAMAGED} (READ_ONLY)"))
+}
+
+/// Opens a fresh log in the place of a damaged one, with what can be read of that; and says what was done.
+pub(super) fn salvage(path: &Path, error: &str) -> Result<(Store, String), OpenError> {
+    let aside = set_aside(path)
+        .map_err(|io| OpenError::Unusable(format!("{error}; it cannot be set aside: {io}")))?;
+    let store = open_unchecked(&Place::File(path.to_path_buf()))?;
+    let saved = store.take_from(&aside);
+    let what = match saved {
+        Ok(Saved { rows, cut, lost }) => {
+            let mut what = format!("{rows} operations were saved from it");
+            if cut > 0 {
+                what += &format!(", {cut} of them without the fields that cannot be read");
+            }
+            if lost > 0 {
+                what += &format!(", and {lost} cannot be read");
+            }
+            what
+        }
+        Err(_) => "nothing of it can be read".into(),
+    };
+    let note = format!(
+        "{} was damaged and is now {}; a fresh log was begun, and {what} ({error})",
+        path.display(),
+        aside.display()
+    );
+    Ok((store, note))
+}
+
+/// Where only the write-ahead log is damaged, what it holds is lost and the log is not: it is in the journal, as far as
+/// that was not given back.
+pub(super) fn without_write_ahead_log(path: &Path) -> Option<(Store, String)> {
+    let wal = PathBuf::from(format!("{}.wal", path.display()));
+    let aside = PathBuf::from(format!("{}.wal", free_name(path, "damaged").display()));
+    if !wal.is_file() || std::fs::rename(&wal, &aside).is_err() {
+        return None;
+    }
+    match open_unchecked(&Place::File(path.to_path_buf())) {
+        Ok(store) => {
+            let note = format!(
+                "the write-ahead log {} was damaged and is now {}; what it held is missing, as far as the journal does \
+                 not have it",
+                wal.display(),
+                aside.display()
+            );
+            Some((store, note))
+        }
+        Err(_) => {
+            // Back, to the file that it belongs to.
+            let _ = std::fs::rename(&aside, &wal);
+            None
+        }
+    }
+}
+
+/// How many rows were saved.
+#[derive(Clone, Copy, Debug, Default)]
+struct Saved {
+    rows: u64,
+    /// Those of which a field could not be read.
+    cut: u64,
+    lost: u64,
+}
+
+impl Store {
+    /// Whether blocks that the log uses are damaged.
+    pub fn is_damaged(&self) -> bool {
+        let Some(path) = self.place.path() else {
+            return false;
+        };
+        match damage::look(path) {
+            Ok(Finding::Whole { bad_blocks }) => bad_blocks.iter().any(|block| self.uses(*block)),
+            Ok(Finding::NoHeaders | Finding::OtherFormat(_)) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Whether a block is in use. Where that cannot be told, it is.
+    fn uses(&self, block: u64) -> bool {
+        let tables = self.connection.query(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()",
+        );
+        let Ok(tables) = tables else {
+            return true;
+        };
+        let in_data = tables.iter().any(|row| match row.as_slice() {
+            [Cell::Text(table)] => self
+                .has(&format!(
+                    "SELECT count(*) FROM pragma_storage_info('{table}')
+                     WHERE block_id = {block} OR list_contains(additional_block_ids, {block})"
+                ))
+                .unwrap_or(true),
+            _ => true,
+        });
+        in_data
+            || self
+                .has(&format!(
+                    "SELECT count(*) FROM pragma_metadata_info() WHERE block_id = {block}"
+                ))
+                .unwrap_or(true)
+    }
+
+    fn has(&self, sql: &str) -> Result<bool, String> {
+        Ok(self.connection.prepare(sql)?.execute()?.count()? > 0)
+    }
+
+    /// Takes over what can be read of a damaged log.
+    fn take_from(&self, damaged: &Path) -> Result<Saved, String> {
+        let connection = &self.connection;
+        attach_read_only(connection, damaged)?;
+        let saved = self.take_rows();
+        for table in [
+            "settings",
+            "metric_families",
+            "metric_values",
+            "retention_runs",
+            "spools",
+        ] {
+            // What cannot be read begins anew.
+            let _ = connection.execute(&format!(
+                "INSERT INTO {table} SELECT * FROM {DAMAGED}.{table}"
+            ));
+        }
+        let _ = connection.transaction(|connection| {
+            connection.execute(&format!(
+                "DELETE FROM alert_rules; INSERT INTO alert_rules SELECT * FROM {DAMAGED}.alert_rules"
+            ))
+        });
+        let next_seq = connection.query(&format!(
+            "SELECT greatest(
+                (SELECT coalesce(max(seq), 0) + 1 FROM operation_log),
+                (SELECT try_cast(value AS UBIGINT) FROM {DAMAGED}.meta WHERE key = 'next_seq')
+             )::BIGINT"
+        ));
+        if let Ok([row]) = next_seq.as_deref() {
+            if let [Cell::Integer(next_seq)] = row.as_slice() {
+                schema::set_meta(connection, "next_seq", &next_seq.to_string())?;
+            }
+        }
+        connection.execute(&format!("DETACH {DAMAGED}"))?;
+        saved
+    }
+
+    fn take_rows(&self) -> Result<Saved, String> {
+        let rows = self
+            .connection
+            .prepare(&format!(
+                "SELECT coalesce(max(rowid), -1) + 1 FROM {DAMAGED}.operation_log"
+            ))?
+            .execute()?
+            .count()? as u64;
+        let columns = self.columns()?;
+        let mut saved = Saved::default();
+        let mut start = 0;
+        while start < rows {
+            let end = (start + GROUP_ROWS).min(rows);
+            self.take_range(start, end, &columns, &mut saved);
+            start = end;
+        }
+        Ok(saved)
+    }
+
+    /// The names of the log's columns, and whether they may be NULL.
+    fn columns(&self) -> Result<Vec<(String, bool)>, String> {
+        let listed = self.connection.query(
+            "SELECT column_name, is_nullable FROM duckdb_columns()
+             WHERE database_name = current_database() AND table_name = 'operation_log'
+             ORDER BY column_index",
+        )?;
+        Ok(listed
+            .into_iter()
+            .filter_map(|row| match row.as_slice() {
+                [Cell::Text(name), Cell::Boolean(nullable)] => Some((name.to_string(), *nullable)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Takes the rows between two row ids: all at once, or where that fails in smaller steps, or without the columns that
+    /// cannot be read.
+    fn take_range(&self, start: u64, end: u64, columns: &[(String, bool)], saved: &mut Saved) {
+        let list = |bad: &[&str]| {
+            let listed: Vec<String> = columns
+                .iter()
+                .map(|(name, _)| {
+                    if bad.contains(&name.as_str()) {
+                        format!("NULL AS \"{name}\"")
+                    } else {
+                        format!("\"{name}\"")
+                    }
+                })
+                .collect();
+            listed.join(", ")
+        };
+        let take = |listed: &str| -> Result<u64, String> {
+            let sql = format!(
+                "INSERT INTO operation_log SELECT {listed} FROM {DAMAGED}.operation_log
+                 WHERE rowid >= {start} AND rowid < {end}"
+            );
+            Ok(self.connection.prepare(&sql)?.execute()?.count()? as u64)
+        };
+        if let Ok(rows) = take(&list(&[])) {
+            saved.rows += rows;
+            return;
+        }
+        if end - start > VECTOR_ROWS {
+            let mut from = start;
+            while from < end {
+                let to = (from + VECTOR_ROWS).min(end);
+                self.take_range(from, to, columns, saved);
+                from = to;
+            }
+            return;
+        }
+        let is_bad = |name: &str| {
+            let sql = format!(
+                "SELECT max(hash(\"{name}\")) FROM {DAMAGED}.operation_log
+                 WHERE rowid >= {start} AND rowid < {end}"
+            );
+            self.connection.query(&sql).is_err()
+        };
+        let bad: Vec<&str> = columns
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| is_bad(name))
+            .collect();
+        let spared = columns
+            .iter()
+            .all(|(name, nullable)| *nullable || !bad.contains(&name.as_str()));
+        match spared.then(|| take(&list(&bad))) {
+            Some(Ok(rows)) => {
+                saved.rows += rows;
+                saved.cut += rows;
+            }
+            _ => saved.lost += end - start,
+        }
+    }
+}
