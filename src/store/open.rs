@@ -137,7 +137,7 @@ pub fn make_way(path: &Path) -> Result<Option<PathBuf>, String> {
         match std::fs::symlink_metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Ok(found) if found.is_file() => {}
-            _ => return Err(format!("{} is no file of ours", path.display())),
+            _ => return Err(format!("{} is no log of oplog", path.display())),
         }
     }
     if !path.exists() {
@@ -148,9 +148,9 @@ pub fn make_way(path: &Path) -> Result<Option<PathBuf>, String> {
         }
         return Ok(None);
     }
-    match damage::look(path) {
-        Ok(Finding::Whole { .. }) => {}
-        _ => return Err(format!("{} is no file of ours", path.display())),
+    // Somebody's database is left alone, and so is what is no database.
+    if !salvage::is_readable(path) {
+        return Err(format!("{} is no log of oplog", path.display()));
     }
     rename_with_wal(path, "replaced")
         .map(Some)

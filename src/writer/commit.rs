@@ -21,6 +21,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn commit(&mut self) {
+        self.look_after_file();
         if let Err(error) = self.is_open() {
             // Whoever waits for it is told now.
             self.shared.queue.failed(Vec::new(), &error);

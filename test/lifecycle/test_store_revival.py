@@ -1,0 +1,101 @@
+"""A store that DuckDB has given up, because a write, a sync or a checkpoint failed, is opened anew, and everything goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import faults, run_python
+from harness.ledger import Ledger, status
+
+SCENARIO = """
+    import errno, os, sys, time
+    from harness import connect, faults
+    from harness.ledger import recording, status
+    host, kind, error = sys.argv[1:]
+    control = faults.control()
+    session = connect(host)
+    session.execute("SET oplog_flush_interval = '50 ms'")
+    acknowledged = []
+    count = 0
+
+    def record(rows):
+        global count
+        count += 1
+        acknowledged.extend(i for i, in session.execute(recording(f"statement {count}", rows)).fetchall())
+
+    def failing(statement):
+        try:
+            session.execute(statement).fetchall()
+        except Exception:
+            pass
+
+    record(3000)
+    session.execute("CALL oplog_flush()")
+    number = getattr(errno, error)
+    ops, glob = {
+        "write-ahead log": (faults.WRITE, "*.oplog.wal"),
+        "sync of the write-ahead log": (faults.SYNC, "*.oplog.wal"),
+        "log": (faults.WRITE, "*app.duckdb.oplog"),
+        "sync of the log": (faults.SYNC, "*app.duckdb.oplog"),
+    }[kind]
+    control.fail(ops, glob, number, times=3)
+    record(200)
+    failing("CALL oplog_flush()")
+    session.execute("SET oplog_retention = '1 day'")
+    failing("CALL oplog_purge()")
+    time.sleep(0.3)
+    control.clear()
+    record(200)
+    end = time.monotonic() + 20
+    while True:
+        try:
+            session.execute("CALL oplog_flush()")
+            break
+        except Exception:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    (there,) = session.execute("SELECT count(*) FROM operation_log").fetchone()
+    assert there == len(acknowledged), (there, len(acknowledged))
+    healthy = dict(session.execute("SELECT component, status FROM oplog_health()").fetchall())
+    assert healthy["writer"] == "pass", healthy
+    # A purge needs a checkpoint, and that works again.
+    session.execute("CALL oplog_purge()").fetchall()
+    print("\\n".join(acknowledged), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize("kind", ["write-ahead log", "sync of the write-ahead log", "log", "sync of the log"])
+def test_a_store_whose_file_failed_goes_on_by_itself(connect, host, kind, error):
+    said = run_python(SCENARIO, host, kind, error, env=faults.environment(), exit_code=-9)
+    ledger = Ledger()
+    ledger.acknowledged = said.split()
+    assert len(ledger.acknowledged) == 3400
+    session = connect(host)
+    ledger.check(session)
+    assert status(session)["lost_operations"] == "0"
+
+
+def test_questions_say_what_is_missing_while_nothing_can_be_committed(host):
+    run_python(
+        """
+        import errno, sys
+        from harness import connect, faults
+        control = faults.control()
+        session = connect(sys.argv[1])
+        session.execute("SELECT oplog_record({command: 'before'})").fetchall()
+        session.execute("CALL oplog_flush()")
+        control.fail(faults.WRITE | faults.SYNC, "*.oplog.wal", errno.ENOSPC)
+        session.execute("SELECT oplog_record({command: 'after'})").fetchall()
+        for question in ["FROM operation_log", "FROM oplog_stats()", "FROM oplog_operations()"]:
+            try:
+                session.execute(question).fetchall()
+                raise AssertionError("an answer without the newest operation")
+            except Exception as error:
+                assert "are missing, and oplog_operations(until := " in str(error), error
+        control.clear()
+        """,
+        host,
+        env=faults.environment(),
+    )
