@@ -24,7 +24,7 @@ counted AS (
     SELECT
         command,
         at_us,
-        count(*) FILTER (failed AND position > coalesce(last_position, 0)) AS errors,
+        count(*) FILTER (failed AND (last_position IS NULL OR position > last_position)) AS errors,
         bool_or(last_position IS NOT NULL) AS interrupted
     FROM operation
     LEFT JOIN success USING (command, at_us)

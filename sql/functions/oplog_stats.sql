@@ -1,4 +1,5 @@
 -- How many operations, how many failed, how long did they take, how much did they move, group by group?
+-- A sum that is larger than a BIGINT holds is the largest of them.
 -- Quantiles are of whole nanoseconds: selecting among integers is twice as fast as among doubles.
 SELECT
     {by},
@@ -11,9 +12,9 @@ SELECT
     round(quantiles_ns[3]) / 1e6 AS p99_ms,
     max_ms,
     total_ms,
-    rows_affected,
-    bytes_in,
-    bytes_out,
+    CASE WHEN rows_affected > 9223372036854775807 THEN 9223372036854775807 ELSE rows_affected END::BIGINT AS rows_affected,
+    CASE WHEN bytes_in > 9223372036854775807 THEN 9223372036854775807 ELSE bytes_in END::BIGINT AS bytes_in,
+    CASE WHEN bytes_out > 9223372036854775807 THEN 9223372036854775807 ELSE bytes_out END::BIGINT AS bytes_out,
     first_at,
     last_at
 FROM (
@@ -25,9 +26,9 @@ FROM (
         quantile_cont(CAST(duration_ms * 1e6 AS BIGINT), [0.5, 0.95, 0.99]) AS quantiles_ns,
         max(duration_ms) AS max_ms,
         sum(duration_ms) AS total_ms,
-        sum(rows_affected)::BIGINT AS rows_affected,
-        sum(bytes_in)::BIGINT AS bytes_in,
-        sum(bytes_out)::BIGINT AS bytes_out,
+        sum(rows_affected) AS rows_affected,
+        sum(bytes_in) AS bytes_in,
+        sum(bytes_out) AS bytes_out,
         min(timestamp) AS first_at,
         max(timestamp) AS last_at
     FROM operation_log
