@@ -66,9 +66,9 @@ struct Group<'a> {
     status: &'a str,
     project: &'a str,
     count: u64,
-    rows: u64,
-    bytes_in: u64,
-    bytes_out: u64,
+    rows: u128,
+    bytes_in: u128,
+    bytes_out: u128,
     slow: u64,
     seconds: Vec<f64>,
     /// The last row that belongs to a trace, and how long it took.
@@ -322,9 +322,9 @@ fn group(batch: &Batch, slow_us: i64) -> Grouped<'_> {
         let group = &mut groups[last];
         let number = |field| batch.number(field, row);
         group.count += 1;
-        group.rows += number(Field::RowsAffected).unwrap_or(0);
-        group.bytes_in += number(Field::BytesIn).unwrap_or(0);
-        group.bytes_out += number(Field::BytesOut).unwrap_or(0);
+        group.rows += number(Field::RowsAffected).map_or(0, u128::from);
+        group.bytes_in += number(Field::BytesIn).map_or(0, u128::from);
+        group.bytes_out += number(Field::BytesOut).map_or(0, u128::from);
         if let Some(bits) = number(Field::DurationMs) {
             let seconds = f64::from_bits(bits) / 1000.0;
             group.seconds.push(seconds);
