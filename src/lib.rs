@@ -6,6 +6,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod alerts;
+mod calendar;
 mod clock;
 mod engine;
 mod functions;

@@ -233,7 +233,7 @@ impl Writer<'_> {
         let now_us = self.clock.now_us(wall_us, Instant::now());
         let outcome = self
             .is_open()
-            .and_then(|()| self.store.purge(&self.shared.policy(), now_us));
+            .and_then(|()| self.store.purge(&self.shared.policy(now_us), now_us));
         self.shared
             .observed
             .note_retention(outcome.clone(), self.clock.ahead_us());

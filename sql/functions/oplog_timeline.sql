@@ -1,17 +1,29 @@
 -- How did it go over time? Each bucket of the period is a row, for each group that occurs in it.
+-- Buckets of days and months differ in length. So time is cut into cells that are as long as the shortest bucket: a bucket
+-- begins in a cell at most once, and one division finds an operation's cell.
 WITH bucket AS (
-    SELECT unnest(range($from_us::BIGINT, $until_us::BIGINT, $bucket_us::BIGINT)) AS start_us
+    SELECT start_us, lead(start_us, 1, $until_us::BIGINT) OVER (ORDER BY start_us) AS end_us
+    FROM (SELECT unnest(CAST($starts_us::VARCHAR AS BIGINT[])) AS start_us)
+),
+-- The cells that begin within each bucket. The bucket after it may begin within the last of them.
+cell AS (
+    SELECT
+        unnest(range(
+            (start_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT,
+            (end_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT
+        )) AS number,
+        start_us,
+        end_us
+    FROM bucket
 ),
 operation AS (
     SELECT
         {by_listed}
-        -- Rounded down, before 1970 too, where % is negative.
-        epoch_us(timestamp)
-            - (epoch_us(timestamp) % $bucket_us::BIGINT + $bucket_us::BIGINT) % $bucket_us::BIGINT
-            AS start_us,
+        CASE WHEN epoch_us(timestamp) < end_us THEN start_us ELSE end_us END AS start_us,
         status <> 'success' AS failed,
         duration_ms
     FROM operation_log
+    JOIN cell ON number = (epoch_us(timestamp) - $from_us::BIGINT) // $gap_us::BIGINT
     WHERE {filters}
 ),
 counted AS (
@@ -29,7 +41,8 @@ grouped AS (
     {groups}
 )
 SELECT
-    to_timestamp(bucket.start_us / 1000000) AS bucket,
+    -- Text with its offset is a time in every build; to_timestamp() would round it to what a DOUBLE holds.
+    CAST(strftime(make_timestamp(bucket.start_us), '%Y-%m-%d %H:%M:%S.%f') || '+00' AS TIMESTAMPTZ) AS bucket,
     {by_grouped}
     coalesce(operations, 0) AS operations,
     coalesce(errors, 0) AS errors,

@@ -1,8 +1,8 @@
 //! A rule, and the changes that callers ask for.
 
 use super::{Metric, Source};
+use crate::calendar::{format_interval, parse_interval_us};
 use crate::resources::HISTORY_US;
-use crate::settings::{format_interval, parse_interval_us};
 
 /// Periods and `hold_for` may be as long as errors are kept by default.
 const INTERVAL_US_MAX: i64 = 30 * 86_400_000_000;

@@ -1,8 +1,8 @@
 //! What the functions, the server and the writer ask of an engine without owning it.
 
 use super::{lock, read, stopped, write, Role, Shared, Status};
+use crate::calendar::format_time;
 use crate::journal::Recovery;
-use crate::record::format_time;
 use crate::settings::Settings;
 use crate::store::{Reader, RetentionPolicy, Store};
 use crate::writer::Command;
@@ -142,11 +142,12 @@ impl Shared {
         figures.taken_operations += taken_operations;
     }
 
-    pub fn policy(&self) -> RetentionPolicy {
+    /// The policy at a time: months and years are as long as they were before it.
+    pub fn policy(&self, now_us: i64) -> RetentionPolicy {
         let settings = read(&self.settings);
         RetentionPolicy {
-            retention_us: settings.retention_us(),
-            error_retention_us: settings.error_retention_us(),
+            retention_us: settings.retention_us(now_us).unwrap_or(i64::MAX),
+            error_retention_us: settings.error_retention_us(now_us).unwrap_or(i64::MAX),
             max_bytes: settings.max_size_bytes(),
         }
     }

@@ -1,8 +1,9 @@
 //! Alerts and health: `oplog_alerts()`, the functions that show and change its rules, and `oplog_health()`.
 
-use super::figures::{interval, Answer, Figure, Scan, Value};
+use super::figures::{Answer, Figure, Scan, Value};
 use super::Session;
 use crate::alerts::{Rule, RuleChange};
+use crate::calendar::format_interval;
 use crate::engine::Engine;
 use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
 
@@ -143,7 +144,7 @@ fn alerts(engine: &Engine, _: &[String]) -> Answer {
                 Value::Double(rule.threshold),
                 Value::text(rule.metric.unit),
                 judgement.active_since_us.map_or(Value::Null, Value::Time),
-                Value::text(interval(rule.hold_for_us)),
+                Value::text(format_interval(rule.hold_for_us)),
                 Value::text(rule.summary.as_str()),
                 Value::text(rule.describe(judgement.value)),
             ]
@@ -154,7 +155,7 @@ fn alerts(engine: &Engine, _: &[String]) -> Answer {
 /// A rule in the order of [`RULE_COLUMNS`].
 fn rule_row(rule: Rule) -> Vec<Value> {
     let period = match rule.metric.default_period_us {
-        Some(_) => Value::text(interval(rule.period_us)),
+        Some(_) => Value::text(format_interval(rule.period_us)),
         None => Value::Null,
     };
     vec![
@@ -165,7 +166,7 @@ fn rule_row(rule: Rule) -> Vec<Value> {
         Value::Double(rule.threshold),
         Value::text(rule.metric.unit),
         period,
-        Value::text(interval(rule.hold_for_us)),
+        Value::text(format_interval(rule.hold_for_us)),
         Value::Integer(rule.min_operations),
         Value::text(rule.severity),
         Value::text(rule.command),

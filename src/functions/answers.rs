@@ -3,11 +3,11 @@
 use super::parameters::{from_text, id, Arguments, Parameter};
 use super::question::Question;
 use super::readings::{self, Reading};
+use crate::calendar::{format_time, Zone};
 use crate::engine::health::Status;
 use crate::engine::Shared;
 use crate::host::{ObjectStyle, Written};
 use crate::metrics::{Format, Samples};
-use crate::record::format_time;
 use crate::serve::limits::{ANSWER_BYTES_MAX, ROWS_DEFAULT, ROWS_MAX};
 use crate::serve::{Cancel, Health, Parameters, Problem, Source};
 use crate::store::Parameter as Bound;
@@ -154,6 +154,7 @@ fn arguments(reading: &Reading, given: &Parameters) -> Result<Arguments, Problem
         &parameters,
         reading.default_period,
         reading.default_by,
+        Zone::utc(),
     )
     .map_err(Problem::Parameter)
 }

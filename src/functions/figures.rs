@@ -3,7 +3,7 @@
 use super::Session;
 use crate::engine::Engine;
 use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
-use crate::settings::{Setting, Value as SettingValue};
+use crate::settings::Setting;
 use std::path::Path;
 
 /// A value of an answer.
@@ -181,11 +181,6 @@ fn settings(engine: &Engine, _: &[String]) -> Answer {
             ]
         })
         .collect())
-}
-
-/// An interval as the settings show it.
-pub fn interval(micros: i64) -> String {
-    SettingValue::Interval(micros).to_string()
 }
 
 /// The type of a figure's column. The one MAP that there is has texts for keys and values.

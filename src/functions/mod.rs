@@ -23,6 +23,7 @@ pub mod start;
 mod status;
 pub mod version;
 
+use crate::calendar::{Interval, Zone};
 use crate::engine::Engine;
 use crate::host::{
     ColumnMut, Context, Host, OptionDeclaration, ScalarBind, TypeId, Value as HostValue,
@@ -58,6 +59,8 @@ pub struct Session {
     engine: Arc<Engine>,
     /// The host's settings as they were last seen: a difference is somebody's SET.
     seen: Arc<Mutex<[Given; Setting::ALL.len()]>>,
+    /// The zone that a session had last, so that its rules are read once.
+    zone: Arc<Mutex<Zone>>,
 }
 
 impl Session {
@@ -71,11 +74,28 @@ impl Session {
         Ok(Self {
             engine: Engine::open(path.as_deref().map(Path::new))?,
             seen: Arc::default(),
+            zone: Arc::default(),
         })
     }
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The zone of the session that runs a statement, in which its times without a zone are meant. The setting is that of
+    /// ICU: without it there is no zone but UTC.
+    pub fn zone(&self, context: &Context) -> Zone {
+        let Some(name) = context.option("TimeZone").map(|name| name.text()) else {
+            return Zone::utc();
+        };
+        let mut last = self
+            .zone
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if last.name() != name {
+            *last = Zone::of_session(name);
+        }
+        last.clone()
     }
 
     /// How arguments are read. None where they can never be right: an error where we are strict, and else the caller's to
@@ -141,7 +161,14 @@ impl Session {
 fn read_setting(setting: Setting, given: &HostValue) -> Result<Value, String> {
     let value = match setting.sql_type() {
         Type::Varchar => return setting.parse(&given.text()),
-        Type::Interval => Value::Interval(given.interval_us()),
+        Type::Interval => {
+            let (months, days, micros) = given.interval();
+            Value::Interval(Interval {
+                months,
+                days,
+                micros,
+            })
+        }
         Type::Boolean => Value::Boolean(given.boolean()),
         Type::UBigInt => Value::Count(given.uint64()),
     };

@@ -1,5 +1,6 @@
 //! Operations as arguments: a STRUCT or JSON, read into a batch, for every function that takes one.
 
+use crate::calendar::Zone;
 use crate::host::{write_json, Cell, Column, LogicalType, TypeId};
 use crate::record::{
     accepts, push_json, Batch, BatchBuilder, ColumnWriter, Field, Kind, Moment, Problem, Source,
@@ -60,6 +61,7 @@ fn check_type(field: Field, logical: &LogicalType) -> Result<(), String> {
         | TypeId::TimestampMs
         | TypeId::TimestampNs
         | TypeId::TimestampTz
+        | TypeId::TimestampTzNs
         | TypeId::Date => Value::Time(0),
         TypeId::Interval => Value::Interval(0),
         TypeId::SqlNull | TypeId::Invalid => Value::Null,
@@ -134,6 +136,14 @@ impl Reader {
             dropped: vec![false; rows],
             any_dropped: false,
             strict,
+        }
+    }
+
+    /// The same for a session whose times without a zone are of this one.
+    pub fn in_zone(self, zone: &Zone) -> Self {
+        Self {
+            builder: self.builder.in_zone(zone.clone()),
+            ..self
         }
     }
 
@@ -226,6 +236,7 @@ impl Reader {
                 Cell::Integer(number) => Value::Integer(number),
                 Cell::Boolean(value) => Value::Boolean(value),
                 Cell::Timestamp(micros) => Value::Time(micros),
+                Cell::LocalTimestamp(micros) => Value::LocalTime(micros),
                 Cell::Interval(micros) => Value::Interval(micros),
                 Cell::Other(_) => {
                     let mut json = String::new();

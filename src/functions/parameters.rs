@@ -1,8 +1,11 @@
 //! The named parameters of the reading functions: types, validation, and the SQL that each stands for.
 
-use crate::host::{TableBind, TypeId};
-use crate::record::{parse_id, parse_time_us, Field, LOGGED_STATUSES};
-use crate::settings::parse_interval_us;
+use crate::calendar::{
+    format_interval, parse_time, Buckets, Interval, Unread, Width, Zone, FIRST_US, INFINITY_US,
+    LAST_US, MINUS_INFINITY_US,
+};
+use crate::host::{Cell, TableBind, TypeId};
+use crate::record::{parse_id, Field, Value, LOGGED_STATUSES};
 use crate::store::Parameter as Bound;
 
 /// What a parameter does to the query.
@@ -10,8 +13,12 @@ use crate::store::Parameter as Bound;
 pub enum Role {
     /// Keeps the rows for which the condition holds; `$name` is its value.
     Filter(&'static str),
-    /// The time range: `since`, `until` and `period`.
-    Range,
+    /// How far the time range reaches back.
+    Period,
+    /// Where the time range begins, or ends: a time of any type, since 1.5.6 would cast it without the session's zone.
+    Time,
+    /// The zone in which buckets begin.
+    Zone,
     /// The columns that rows are grouped by.
     By,
     /// A count of rows, 0 or more, bound as `$name`.
@@ -51,19 +58,19 @@ const fn filter(
 pub const PERIOD: Parameter = Parameter {
     name: "period",
     type_id: TypeId::Varchar,
-    role: Role::Range,
-    meaning: "how far back: '15m', '1h', '24h', '7d', '30d' or any interval",
+    role: Role::Period,
+    meaning: "how far back: '15m', '1h', '24h', '7d', '1 month', '1 year' or any interval; days, months and years are those of the calendar",
 };
 pub const SINCE: Parameter = Parameter {
     name: "since",
-    type_id: TypeId::TimestampTz,
-    role: Role::Range,
-    meaning: "from this time on; in place of period",
+    type_id: TypeId::Any,
+    role: Role::Time,
+    meaning: "from this time on; in place of period; '-infinity' for everything",
 };
 pub const UNTIL: Parameter = Parameter {
     name: "until",
-    type_id: TypeId::TimestampTz,
-    role: Role::Range,
+    type_id: TypeId::Any,
+    role: Role::Time,
     meaning: "before this time; open by default",
 };
 pub const BY: Parameter = Parameter {
@@ -76,7 +83,13 @@ pub const BUCKET: Parameter = Parameter {
     name: "bucket",
     type_id: TypeId::Varchar,
     role: Role::Bucket,
-    meaning: "width of a bucket, such as '1m'; by default one that gives about 60",
+    meaning: "width of a bucket, such as '1m', '1d', '1w' or '1 month'; by default one that gives about 60",
+};
+pub const TIMEZONE: Parameter = Parameter {
+    name: "timezone",
+    type_id: TypeId::Varchar,
+    role: Role::Zone,
+    meaning: "zone whose days, weeks, months and hours the buckets are, such as 'Europe/Berlin'; by default that of the session",
 };
 
 /// The filters that every reading function takes.
@@ -161,38 +174,61 @@ const GROUPINGS: [&str; 8] = [
     "source",
 ];
 
-/// Buckets that a timeline may have.
-const BUCKETS_MAX: i64 = 10_000;
-/// Buckets that a timeline has at most where no width is given.
-const BUCKETS_DEFAULT_MAX: i64 = 60;
-
 /// The time range of a question, resolved anew each time it is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Range {
-    pub period_us: Option<i64>,
+    pub period: Option<Interval>,
     pub since_us: Option<i64>,
     pub until_us: Option<i64>,
+    /// That of the session: of times without one, and of the days and months of a period.
+    pub zone: Zone,
 }
 
 impl Range {
     /// The bounds in microseconds since 1970, where the range has them.
-    pub fn bounds(&self, now_us: i64) -> (Option<i64>, Option<i64>) {
-        let since = self.since_us.or_else(|| {
-            self.period_us
-                .map(|period| self.until_us.unwrap_or(now_us).saturating_sub(period))
-        });
-        (since, self.until_us)
+    pub fn bounds(&self, now_us: i64) -> Result<(Option<i64>, Option<i64>), String> {
+        let since_us = match (self.since_us, self.period) {
+            (None, Some(period)) => {
+                if period.needs_calendar() {
+                    self.zone.check()?;
+                }
+                Some(period.before(self.until_us.unwrap_or(now_us), &self.zone))
+            }
+            (since_us, _) => since_us,
+        };
+        Ok((since_us, self.until_us))
+    }
+
+    /// How long it is, in words; none where it has no beginning.
+    pub fn length(&self, now_us: i64) -> Result<Option<String>, String> {
+        if let (None, Some(period)) = (self.since_us, self.period) {
+            if period.months != 0 {
+                return Ok(Some(period.to_string()));
+            }
+            return Ok(Some(format_interval(period.length_us())));
+        }
+        let (since_us, until_us) = self.bounds(now_us)?;
+        Ok(since_us.map(|since_us| {
+            let length = until_us.unwrap_or(now_us) - since_us;
+            // A bound that was calculated from now() is some milliseconds off.
+            format_interval((length + 500_000).div_euclid(1_000_000) * 1_000_000)
+        }))
     }
 }
+
+/// Values by the names that the SQL has for them.
+pub type Named = Vec<(&'static str, Bound)>;
 
 /// The parameters of one call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arguments {
     pub conditions: Vec<&'static str>,
-    pub bound: Vec<(&'static str, Bound)>,
+    pub bound: Named,
     pub range: Range,
     pub by: Vec<&'static str>,
-    pub bucket_us: Option<i64>,
+    pub bucket: Option<Width>,
+    /// Where it is not the session's.
+    pub timezone: Option<Zone>,
 }
 
 impl Arguments {
@@ -202,11 +238,17 @@ impl Arguments {
         parameters: &[&Parameter],
         default_period: Option<&str>,
         default_by: &[&'static str],
+        zone: Zone,
     ) -> Result<Self, String> {
         let mut arguments = Self {
             by: default_by.to_vec(),
             ..Self::default()
         };
+        let mut range = Range {
+            zone,
+            ..Range::default()
+        };
+        let mut everything = false;
         for parameter in parameters {
             let name = parameter.name;
             let Some(value) = given(parameter)? else {
@@ -224,16 +266,23 @@ impl Arguments {
                     arguments.conditions.push(condition);
                     arguments.bound.push((name, bound));
                 }
-                (Role::Range, Bound::Time(micros)) if name == "since" => {
-                    arguments.range.since_us = Some(micros);
+                (Role::Time, Bound::Time(micros)) if name == "since" => {
+                    everything = micros == MINUS_INFINITY_US;
+                    range.since_us = (!everything).then_some(micros);
                 }
-                (Role::Range, Bound::Time(micros)) => arguments.range.until_us = Some(micros),
-                (Role::Range, Bound::Text(text)) => {
-                    arguments.range.period_us = Some(positive_interval(name, &text)?);
+                (Role::Time, Bound::Time(micros)) => {
+                    range.until_us = (micros != INFINITY_US).then_some(micros);
+                }
+                (Role::Period, Bound::Text(text)) => {
+                    range.period = Some(period(name, &text)?);
                 }
                 (Role::By, Bound::Text(text)) => arguments.by = groupings(&text)?,
                 (Role::Bucket, Bound::Text(text)) => {
-                    arguments.bucket_us = Some(positive_interval(name, &text)?);
+                    arguments.bucket = Some(width(name, &text)?);
+                }
+                (Role::Zone, Bound::Text(text)) => {
+                    let zone = Zone::named(&text);
+                    arguments.timezone = Some(zone.map_err(|error| format!("{name}: {error}"))?);
                 }
                 (Role::Rows { .. }, Bound::Integer(rows)) => {
                     if rows < 0 {
@@ -247,8 +296,7 @@ impl Arguments {
                 (_, value) => return Err(format!("{name} cannot be {value:?}")),
             }
         }
-        let range = &mut arguments.range;
-        if range.period_us.is_some() && range.since_us.is_some() {
+        if range.period.is_some() && (range.since_us.is_some() || everything) {
             return Err("period and since are both given: give one of them".into());
         }
         if let (Some(since), Some(until)) = (range.since_us, range.until_us) {
@@ -256,17 +304,18 @@ impl Arguments {
                 return Err("since is later than until: exchange them".into());
             }
         }
-        if range.since_us.is_none() && range.period_us.is_none() {
-            range.period_us = default_period.and_then(parse_interval_us);
+        if range.since_us.is_none() && range.period.is_none() && !everything {
+            range.period = default_period.and_then(Interval::parse);
         }
+        arguments.range = range;
         Ok(arguments)
     }
 
     /// The condition that stands for `{filters}`, and its parameters.
-    pub fn filters(&self, now_us: i64) -> (String, Vec<(&'static str, Bound)>) {
+    pub fn filters(&self, now_us: i64) -> Result<(String, Named), String> {
         let mut conditions = self.conditions.clone();
         let mut bound = self.bound.clone();
-        let (since, until) = self.range.bounds(now_us);
+        let (since, until) = self.range.bounds(now_us)?;
         if let Some(since) = since {
             conditions.push("timestamp >= $since");
             bound.push(("since", Bound::Time(since)));
@@ -280,72 +329,107 @@ impl Arguments {
         } else {
             conditions.join(" AND ")
         };
-        (text, bound)
+        Ok((text, bound))
     }
 
-    /// The first bucket's start, the end of the last and the width, aligned to whole widths since 1970.
-    pub fn buckets(&self, now_us: i64) -> Result<(i64, i64, i64), String> {
-        /// Widths that people read easily.
-        const WIDTHS_S: [i64; 17] = [
-            1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200,
-            86_400,
-        ];
-        let (since, until) = self.range.bounds(now_us);
+    /// The buckets of a timeline.
+    pub fn buckets(&self, now_us: i64) -> Result<Buckets, String> {
+        let (since, until) = self.range.bounds(now_us)?;
+        let since =
+            since.ok_or("since is -infinity: give a time, so that there is a first bucket")?;
         let until = until.unwrap_or(now_us);
-        let since = since.unwrap_or(until);
-        let length = until.saturating_sub(since);
-        let width = self.bucket_us.unwrap_or_else(|| {
-            WIDTHS_S
-                .into_iter()
-                .map(|seconds| seconds * 1_000_000)
-                .find(|width| length / width <= BUCKETS_DEFAULT_MAX)
-                .unwrap_or_else(|| {
-                    (length / BUCKETS_DEFAULT_MAX / 86_400_000_000 + 1) * 86_400_000_000
-                })
-        });
-        if length / width >= BUCKETS_MAX {
-            return Err(format!(
-                "bucket gives {} buckets: {BUCKETS_MAX} are the limit, give a wider one or a shorter period",
-                length / width + 1
-            ));
-        }
-        let first = since.div_euclid(width) * width;
-        Ok((first, until.max(first + 1), width))
+        let width = self
+            .bucket
+            .unwrap_or_else(|| Width::for_length(until.saturating_sub(since)));
+        let zone = self.timezone.as_ref().unwrap_or(&self.range.zone);
+        Buckets::between(since, until, width, zone)
     }
 }
 
-/// A named parameter of a call in SQL, none where it is left out or NULL.
-pub fn from_call(bind: &TableBind<'_>, parameter: &Parameter) -> Option<Bound> {
-    let value = bind.named(parameter.name)?;
-    Some(match parameter.type_id {
-        TypeId::Double => Bound::Double(value.double()),
-        TypeId::TimestampTz => Bound::Time(value.timestamp_us()),
-        TypeId::BigInt => Bound::Integer(value.int64()),
+/// A named parameter of a call in SQL, none where it is left out or NULL. `zone` is that of times without one.
+pub fn from_call(
+    bind: &TableBind<'_>,
+    parameter: &Parameter,
+    zone: &Zone,
+) -> Result<Option<Bound>, String> {
+    let Some(value) = bind.named(parameter.name) else {
+        return Ok(None);
+    };
+    Ok(Some(match (parameter.role, parameter.type_id) {
+        (Role::Time, _) => Bound::Time(time(parameter.name, value.time_cell(), zone)?),
+        (_, TypeId::Double) => Bound::Double(value.double()),
+        (_, TypeId::BigInt) => Bound::Integer(value.int64()),
         _ => Bound::Text(value.text()),
-    })
+    }))
 }
 
-/// A parameter that is given as text.
+/// A parameter that is given as text, where there is no session: a time without a zone is UTC.
 pub fn from_text(parameter: &Parameter, text: &str) -> Result<Bound, String> {
-    let (value, remedy) = match parameter.type_id {
-        TypeId::Double => (
+    let (value, remedy) = match (parameter.role, parameter.type_id) {
+        (Role::Time, _) => {
+            let cell = Cell::Text(text.into());
+            return time(parameter.name, cell, &Zone::utc()).map(Bound::Time);
+        }
+        (_, TypeId::Double) => (
             text.parse()
                 .ok()
                 .filter(|number: &f64| number.is_finite())
                 .map(Bound::Double),
             "give a number",
         ),
-        TypeId::TimestampTz => (
-            parse_time_us(text).map(Bound::Time),
-            "give a time such as 2026-01-31T12:00:00Z",
-        ),
-        TypeId::BigInt => (
+        (_, TypeId::BigInt) => (
             text.parse().ok().map(Bound::Integer),
             "give a whole number of 0 or more",
         ),
         _ => (Some(Bound::Text(text.to_owned())), ""),
     };
     value.ok_or_else(|| format!("{} is '{text}': {remedy}", parameter.name))
+}
+
+/// A bound of the time range. It may be infinite on its own side.
+fn time(name: &str, given: Cell<'_>, zone: &Zone) -> Result<i64, String> {
+    let (value, instant) = match given {
+        Cell::Text(text) => {
+            let instant = parse_time(&text, zone);
+            (Value::Text(text), instant)
+        }
+        Cell::Timestamp(micros) => (Value::Time(micros), Ok(micros)),
+        Cell::LocalTimestamp(micros) if !(FIRST_US..=LAST_US).contains(&micros) => {
+            (Value::LocalTime(micros), Ok(micros))
+        }
+        Cell::LocalTimestamp(micros) => {
+            let instant = zone.check().map(|()| zone.instant_us(micros));
+            (Value::LocalTime(micros), instant.map_err(Unread::Zone))
+        }
+        Cell::Other(type_id) => {
+            return Err(format!(
+                "{name} is of type {}: give a TIMESTAMPTZ, a TIMESTAMP, a DATE or text; for seconds since 1970 use \
+                 to_timestamp()",
+                type_id.sql_name()
+            ));
+        }
+        _ => return Err(format!("{name} is no time: give a TIMESTAMPTZ")),
+    };
+    let open_us = if name == "since" {
+        MINUS_INFINITY_US
+    } else {
+        INFINITY_US
+    };
+    match instant {
+        Ok(micros) if micros == open_us || (FIRST_US..=LAST_US).contains(&micros) => Ok(micros),
+        Ok(_) => Err(format!(
+            "{name} is {value}: give a time in the years 1 to 9999, or '{}' for an open end",
+            if name == "since" {
+                "-infinity"
+            } else {
+                "infinity"
+            }
+        )),
+        Err(Unread::Zone(problem)) => Err(format!("{name} is {value}: {problem}")),
+        Err(Unread::NoTime) => Err(format!(
+            "{name} is {value}: give a time such as 2026-01-31T12:00:00Z"
+        )),
+    }
 }
 
 /// The text of a UUID: 32 hexadecimal digits, dashes wherever.
@@ -369,13 +453,19 @@ fn checked(name: &str, text: String) -> Result<String, String> {
     Ok(text)
 }
 
-fn positive_interval(name: &str, text: &str) -> Result<i64, String> {
-    match parse_interval_us(text) {
-        Some(micros) if micros > 0 => Ok(micros),
+fn period(name: &str, text: &str) -> Result<Interval, String> {
+    match Interval::parse(text) {
+        Some(interval) if interval.length_us() > 0 => Ok(interval),
         _ => Err(format!(
-            "{name} is '{text}': give a positive interval such as '15m', '1h', '7d' or '1 day 12 hours'"
+            "{name} is {}: give a positive interval such as '15m', '1h', '7d' or '1 day 12 hours'",
+            Value::Text(text.into())
         )),
     }
+}
+
+fn width(name: &str, text: &str) -> Result<Width, String> {
+    Width::of(Interval::parse(text).unwrap_or_default())
+        .map_err(|remedy| format!("{name} is {}: {remedy}", Value::Text(text.into())))
 }
 
 fn groupings(text: &str) -> Result<Vec<&'static str>, String> {
@@ -428,50 +518,90 @@ mod tests {
     }
 
     #[test]
-    fn a_period_counts_back_from_until() {
-        let range = Range {
-            period_us: Some(10),
+    fn a_period_counts_back_from_until_by_the_calendar_of_the_session() {
+        const DAY: i64 = 86_400_000_000;
+        let month = Range {
+            period: Interval::parse("1 month"),
             since_us: None,
-            until_us: Some(100),
+            until_us: Some(31 * DAY),
+            zone: Zone::utc(),
         };
-        assert_eq!(range.bounds(500), (Some(90), Some(100)));
+        assert_eq!(month.bounds(500), Ok((Some(0), Some(31 * DAY))));
+        assert_eq!(month.length(500), Ok(Some("1 month".into())));
         let open = Range {
+            period: Interval::parse("400 us"),
             until_us: None,
-            ..range
+            ..month.clone()
         };
-        assert_eq!(open.bounds(500), (Some(490), None));
+        assert_eq!(open.bounds(500), Ok((Some(100), None)));
+        let unknown = Range {
+            zone: Zone::of_session("Mars/Crater".into()),
+            ..month
+        };
+        assert!(unknown.bounds(500).is_err());
+    }
+
+    #[test]
+    fn a_time_range_may_be_open_and_no_bound_is_out_of_range() {
+        let text = |text: &'static str| Cell::Text(text.into());
+        assert_eq!(
+            time("since", text("-infinity"), &Zone::utc()),
+            Ok(MINUS_INFINITY_US)
+        );
+        assert_eq!(
+            time("until", text("infinity"), &Zone::utc()),
+            Ok(INFINITY_US)
+        );
+        for (name, cell, error) in [
+            (
+                "since",
+                text("infinity"),
+                "since is 'infinity': give a time in the years 1 to 9999, or '-infinity' for an open end",
+            ),
+            (
+                "until",
+                Cell::LocalTimestamp(MINUS_INFINITY_US),
+                "until is -infinity: give a time in the years 1 to 9999, or 'infinity' for an open end",
+            ),
+            (
+                "until",
+                Cell::Timestamp(LAST_US + 1),
+                "until is +10000-01-01T00:00:00Z: give a time in the years 1 to 9999, or 'infinity' for an open end",
+            ),
+            (
+                "since",
+                Cell::Other(TypeId::Integer),
+                "since is of type INTEGER: give a TIMESTAMPTZ, a TIMESTAMP, a DATE or text; for seconds since 1970 use to_timestamp()",
+            ),
+        ] {
+            assert_eq!(time(name, cell, &Zone::utc()), Err(error.into()));
+        }
     }
 
     #[test]
     fn filters_name_only_what_was_given() {
         let mut arguments = Arguments::default();
-        assert_eq!(arguments.filters(0).0, "true");
+        assert_eq!(arguments.filters(0).unwrap().0, "true");
         arguments.conditions.push("command = $command");
         arguments.range.since_us = Some(5);
-        let (text, bound) = arguments.filters(0);
+        let (text, bound) = arguments.filters(0).unwrap();
         assert_eq!(text, "command = $command AND timestamp >= $since");
         assert_eq!(bound, [("since", Bound::Time(5))]);
     }
 
     #[test]
-    fn buckets_are_aligned_and_limited() {
+    fn buckets_need_a_beginning() {
         const HOUR: i64 = 3_600_000_000;
-        let mut arguments = Arguments {
-            range: Range {
-                period_us: Some(HOUR),
-                ..Range::default()
-            },
-            ..Arguments::default()
-        };
+        let mut arguments = Arguments::default();
+        arguments.range.period = Interval::parse("1h");
         let now = 500_000 * HOUR + 90_000_000;
-        assert_eq!(
-            arguments.buckets(now),
-            Ok((499_999 * HOUR + 60_000_000, now, 60_000_000))
-        );
-        arguments.bucket_us = Some(1);
+        let buckets = arguments.buckets(now).unwrap();
+        assert_eq!(buckets.starts_us[0], 499_999 * HOUR + 60_000_000);
+        assert_eq!((buckets.end_us, buckets.gap_us), (now, 60_000_000));
+        arguments.range.period = None;
         assert!(arguments
             .buckets(now)
             .unwrap_err()
-            .contains("10000 are the limit"));
+            .starts_with("since is -infinity: give a time"));
     }
 }

@@ -19,7 +19,7 @@ impl Question {
             // A width that cannot work fails here already.
             self.arguments.buckets(crate::clock::now_us())?;
         }
-        let (filters, _) = self.arguments.filters(0);
+        let (filters, _) = self.arguments.filters(0)?;
         shared
             .reader()?
             .prepare(&self.sql(&self.arguments, &filters))
@@ -33,19 +33,17 @@ impl Question {
             // Buckets end somewhere, and so do the operations that they count.
             arguments.range.until_us.get_or_insert(now_us);
         }
-        let (filters, mut parameters) = arguments.filters(now_us);
+        let (filters, mut parameters) = arguments.filters(now_us)?;
         if self.has_buckets() {
-            let (from, until, width) = arguments.buckets(now_us)?;
-            parameters.push(("from_us", Bound::Integer(from)));
-            parameters.push(("until_us", Bound::Integer(until)));
-            parameters.push(("bucket_us", Bound::Integer(width)));
+            let buckets = arguments.buckets(now_us)?;
+            parameters.push(("from_us", Bound::Integer(buckets.starts_us[0])));
+            parameters.push(("until_us", Bound::Integer(buckets.end_us)));
+            parameters.push(("gap_us", Bound::Integer(buckets.gap_us)));
+            parameters.push(("starts_us", Bound::Text(format!("{:?}", buckets.starts_us))));
         }
         if self.reading.sql.contains("$period") {
-            let (since, until) = self.arguments.range.bounds(now_us);
-            // A bound that was calculated from now() is some milliseconds off.
-            let length = until.unwrap_or(now_us) - since.unwrap_or(now_us);
-            let period = (length + 500_000).div_euclid(1_000_000) * 1_000_000;
-            parameters.push(("period", Bound::Text(super::figures::interval(period))));
+            let length = arguments.range.length(now_us)?;
+            parameters.push(("period", length.map_or(Bound::Null, Bound::Text)));
         }
         if let Some(figures) = self.reading.figures {
             parameters.extend(figures(shared));
@@ -54,12 +52,13 @@ impl Question {
             "SELECT {listed} FROM (\n{}\n)",
             self.sql(&arguments, &filters).trim().trim_end_matches(';')
         );
-        let (_, until) = arguments.range.bounds(now_us);
-        shared.read(until)?.bind(&sql, &parameters)
+        shared
+            .read(arguments.range.until_us)?
+            .bind(&sql, &parameters)
     }
 
     fn has_buckets(&self) -> bool {
-        self.reading.sql.contains("$bucket_us")
+        self.reading.sql.contains("$starts_us")
     }
 
     /// The .sql file with its placeholders filled: `{filters}` is a condition, the others are made of `by`.

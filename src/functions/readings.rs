@@ -1,7 +1,8 @@
 //! The reading functions: each is a .sql file, run in the sidecar, plus its declaration here.
 
 use super::parameters::{
-    from_call, id, Arguments, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, UNTIL,
+    from_call, id, Arguments, Named, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, TIMEZONE,
+    UNTIL,
 };
 use super::question::Question;
 use super::Session;
@@ -22,9 +23,6 @@ pub enum Columns {
     /// The columns of `by`, first or behind the first of these.
     Grouped(&'static [Column]),
 }
-
-/// Parameters by their names.
-type Named = Vec<(&'static str, Bound)>;
 
 pub type Column = (&'static str, &'static str, &'static str);
 
@@ -134,7 +132,7 @@ pub const ALL: &[Reading] = &[
             ("p99_ms", "DOUBLE", "99th percentile"),
             ("max_ms", "DOUBLE", "longest duration"),
             ("total_ms", "DOUBLE", "sum of the durations"),
-            ("rows_affected", "BIGINT", "sum"),
+            ("rows_affected", "BIGINT", "sum, 9223372036854775807 at most, which is BIGINT's limit; the same holds for the other sums"),
             ("bytes_in", "BIGINT", "sum"),
             ("bytes_out", "BIGINT", "sum"),
             ("first_at", "TIMESTAMP WITH TIME ZONE", "when the first ended"),
@@ -150,7 +148,7 @@ pub const ALL: &[Reading] = &[
         named: &[PERIOD, SINCE, UNTIL],
         default_period: Some("1h"),
         columns: Columns::Listed(&[
-            ("period", "VARCHAR", "the length of the period"),
+            ("period", "VARCHAR", "the length of the period; NULL where it has no beginning"),
             ("total_operations", "BIGINT", "how many"),
             ("success_rate", "DOUBLE", "share of successes, 0 to 1; NULL where nothing ran"),
             ("avg_duration_ms", "DOUBLE", "mean duration"),
@@ -201,7 +199,7 @@ pub const ALL: &[Reading] = &[
         name: "oplog_timeline",
         summary: "Operations, errors and durations over time, one row a bucket; empty buckets are rows too.",
         example: "FROM oplog_timeline(period := '24h', bucket := '1h');",
-        named: &[PERIOD, SINCE, UNTIL, BUCKET, BY],
+        named: &[PERIOD, SINCE, UNTIL, BUCKET, TIMEZONE, BY],
         default_period: Some("1h"),
         columns: Columns::Grouped(&[
             ("bucket", "TIMESTAMP WITH TIME ZONE", "start of the bucket; the columns of `by` follow it"),
@@ -224,7 +222,7 @@ pub const ALL: &[Reading] = &[
             ("setting", "VARCHAR", "the rule"),
             ("applies_to", "VARCHAR", "the statuses that it is about"),
             ("keep", "VARCHAR", "its value in force"),
-            ("expires_before", "TIMESTAMP WITH TIME ZONE", "what ended before this goes"),
+            ("expires_before", "TIMESTAMP WITH TIME ZONE", "what ended before this goes; NULL where age expires nothing"),
             ("operations", "BIGINT", "operations in the log that it is about"),
             ("expired_operations", "BIGINT", "those that a purge would delete now"),
             ("last_deleted_at", "TIMESTAMP WITH TIME ZONE", "when it last deleted any"),
@@ -241,18 +239,14 @@ fn retention_figures(shared: &Shared) -> Named {
     let settings = shared.settings();
     let now_us = crate::clock::now_us();
     let keep = |setting| Bound::Text(settings.get(setting).to_string());
+    let before =
+        |keep_us: Option<i64>| keep_us.map_or(Bound::Null, |keep_us| Bound::Time(now_us - keep_us));
     vec![
         ("retention", keep(Setting::Retention)),
         ("error_retention", keep(Setting::ErrorRetention)),
         ("max_size", keep(Setting::MaxSize)),
-        (
-            "success_before",
-            Bound::Time(now_us.saturating_sub(settings.retention_us())),
-        ),
-        (
-            "error_before",
-            Bound::Time(now_us.saturating_sub(settings.error_retention_us())),
-        ),
+        ("success_before", before(settings.retention_us(now_us))),
+        ("error_before", before(settings.error_retention_us(now_us))),
     ]
 }
 
@@ -322,11 +316,13 @@ impl Table for ReadingFunction {
         self.session.apply_settings(bind.context())?;
         let reading = self.reading;
         let failed = |error| format!("{}: {error}", reading.name);
+        let zone = self.session.zone(bind.context());
         let mut arguments = Arguments::read(
-            |parameter| Ok(from_call(bind, parameter)),
+            |parameter| from_call(bind, parameter, &zone),
             &reading.parameters(),
             reading.default_period,
             reading.default_by,
+            zone.clone(),
         )
         .map_err(failed)?;
         for (index, parameter) in reading.positional.iter().enumerate() {

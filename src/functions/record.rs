@@ -2,6 +2,7 @@
 
 use super::operation::{Operations, Plan, Reader, Row};
 use super::{Documentation, Session};
+use crate::calendar::Zone;
 use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
 use crate::record::{Field, Moment};
 
@@ -48,6 +49,7 @@ impl Record {
 /// The state of one executing thread.
 pub struct Call {
     connection_id: u64,
+    zone: Zone,
 }
 
 impl Scalar for Record {
@@ -79,6 +81,7 @@ impl Scalar for Record {
         self.session.apply_settings(context)?;
         Ok(Call {
             connection_id: context.connection_id(),
+            zone: self.session.zone(context),
         })
     }
 
@@ -93,7 +96,8 @@ impl Scalar for Record {
         let engine = self.session.engine();
         let strict = engine.strict();
         let spare = engine.spare_batch(rows);
-        let mut reader = Reader::new(Self::NAME, Moment::Whole, rows, spare, strict);
+        let mut reader =
+            Reader::new(Self::NAME, Moment::Whole, rows, spare, strict).in_zone(&call.zone);
         match read {
             Arguments::Operation(plan) => reader.read(plan, &arguments.column(0))?,
             Arguments::Positional => {

@@ -179,6 +179,7 @@ fn reading(out: &mut String, function: &Reading) {
 fn parameter_type(parameter: &Parameter) -> &'static str {
     match parameter.role {
         Role::Id => "UUID",
+        Role::Time => "TIMESTAMPTZ, TIMESTAMP, DATE or VARCHAR",
         _ => parameter.type_id.sql_name(),
     }
 }

@@ -230,6 +230,13 @@ impl Statement {
         })
     }
 
+    pub fn bind_null(&self, name: &str) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_null(raw, index)
+        })
+    }
+
     pub fn bind_i64(&self, name: &str, value: i64) -> Result<(), String> {
         // SAFETY: the statement is live.
         self.bind(name, |raw, index| unsafe {

@@ -22,6 +22,7 @@ mod scalar;
 mod scan;
 mod shape;
 mod table;
+mod times;
 mod types;
 mod value;
 mod vector;

@@ -111,6 +111,7 @@ impl Rows {
                             Cell::Integer(value) => Cell::Integer(value),
                             Cell::Double(value) => Cell::Double(value),
                             Cell::Timestamp(value) => Cell::Timestamp(value),
+                            Cell::LocalTimestamp(value) => Cell::LocalTimestamp(value),
                             Cell::Interval(value) => Cell::Interval(value),
                             Cell::Other(value) => Cell::Other(value),
                         })

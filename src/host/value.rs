@@ -60,19 +60,11 @@ impl Value {
         unsafe { ffi::duckdb_get_double(self.raw) }
     }
 
-    /// Microseconds since 1970 of a TIMESTAMP WITH TIME ZONE.
-    pub fn timestamp_us(&self) -> i64 {
-        // SAFETY: the value is live.
-        unsafe { ffi::duckdb_get_timestamp_tz(self.raw) }.micros
-    }
-
-    /// The length of an INTERVAL in microseconds; a month counts 30 days, as it does where DuckDB compares intervals.
-    pub fn interval_us(&self) -> i64 {
+    /// The months, days and microseconds of an INTERVAL.
+    pub fn interval(&self) -> (i32, i32, i64) {
         // SAFETY: the value is live.
         let interval = unsafe { ffi::duckdb_get_interval(self.raw) };
-        let days = i64::from(interval.months) * 30 + i64::from(interval.days);
-        days.saturating_mul(86_400_000_000)
-            .saturating_add(interval.micros)
+        (interval.months, interval.days, interval.micros)
     }
 }
 

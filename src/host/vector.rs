@@ -4,7 +4,7 @@
 //! call into DuckDB. DuckDB flattens a scalar function's arguments, nested ones too, before it calls.
 
 use super::shape::Shape;
-use super::{ffi, TypeId, Value};
+use super::{ffi, times, TypeId, Value};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
@@ -19,8 +19,10 @@ pub enum Cell<'a> {
     Integer(i128),
     Double(f64),
     Text(Cow<'a, str>),
-    /// Microseconds since 1970, UTC.
+    /// Microseconds since 1970, UTC: of a TIMESTAMP WITH TIME ZONE.
     Timestamp(i64),
+    /// What the clocks show in no zone in particular, in microseconds since 1970: of the other timestamps, and of dates.
+    LocalTimestamp(i64),
     /// Microseconds; a month counts 30 days.
     Interval(i64),
     /// A nested value, or one of a type that has no kind of its own here.
@@ -154,15 +156,17 @@ impl<'a> Column<'a> {
                     (self.at::<i128>(row) ^ i128::MIN) as u128,
                 ))),
                 id if id.is_integer() => Cell::Integer(self.integer_at(id, row)),
-                TypeId::Timestamp | TypeId::TimestampTz => Cell::Timestamp(self.at::<i64>(row)),
+                TypeId::TimestampTz => Cell::Timestamp(self.at::<i64>(row)),
+                TypeId::TimestampTzNs => Cell::Timestamp(times::from_nanos(self.at::<i64>(row))),
+                TypeId::Timestamp => Cell::LocalTimestamp(self.at::<i64>(row)),
                 TypeId::TimestampS => {
-                    Cell::Timestamp(self.at::<i64>(row).saturating_mul(1_000_000))
+                    Cell::LocalTimestamp(times::coarser(self.at::<i64>(row), 1_000_000))
                 }
-                TypeId::TimestampMs => Cell::Timestamp(self.at::<i64>(row).saturating_mul(1_000)),
-                TypeId::TimestampNs => Cell::Timestamp(self.at::<i64>(row).div_euclid(1_000)),
-                TypeId::Date => {
-                    Cell::Timestamp(i64::from(self.at::<i32>(row)).saturating_mul(86_400_000_000))
+                TypeId::TimestampMs => {
+                    Cell::LocalTimestamp(times::coarser(self.at::<i64>(row), 1_000))
                 }
+                TypeId::TimestampNs => Cell::LocalTimestamp(times::from_nanos(self.at::<i64>(row))),
+                TypeId::Date => Cell::LocalTimestamp(times::from_days(self.at::<i32>(row))),
                 TypeId::Interval => {
                     let interval = self.at::<ffi::duckdb_interval>(row);
                     let days = i64::from(interval.months) * 30 + i64::from(interval.days);

@@ -7,6 +7,7 @@ pub use parts::PART_BYTES_MAX;
 
 use super::value::{self, Problem, Value};
 use super::{Field, IdRange, Kind, Moment, TraceParent};
+use crate::calendar::Zone;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -280,6 +281,8 @@ impl ColumnWriter<'_> {
 /// that nobody pushes are missing.
 pub struct BatchBuilder {
     moment: Moment,
+    /// That of times without one.
+    zone: Zone,
     columns: [Option<BatchColumn>; COLUMNS],
     /// Columns of an old batch, whose memory the new ones take over.
     spare: [Option<BatchColumn>; COLUMNS],
@@ -299,6 +302,7 @@ impl BatchBuilder {
     pub fn reusing(capacity: usize, spare: Option<Batch>) -> Self {
         Self {
             moment: Moment::Whole,
+            zone: Zone::utc(),
             columns: [const { None }; COLUMNS],
             spare: spare.map_or([const { None }; COLUMNS], |batch| batch.columns),
             capacity,
@@ -310,6 +314,11 @@ impl BatchBuilder {
     /// The same for operations that are told of at another moment than when they have ended.
     pub fn at(self, moment: Moment) -> Self {
         Self { moment, ..self }
+    }
+
+    /// The same for callers whose times without a zone are of this one.
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
     /// Goes to a row, whose values are pushed next. Rows only rise within one field.
@@ -375,7 +384,7 @@ impl BatchBuilder {
                 self.push_number(field, value::milliseconds(field, value)?.to_bits())
             }
             Kind::Count => self.push_number(field, value::count(field, value)? as u64),
-            Kind::Time => self.push_number(field, value::time(field, value)? as u64),
+            Kind::Time => self.push_number(field, value::time(field, value, &self.zone)? as u64),
             Kind::TraceParent => self.push_traceparent(value),
         }
     }

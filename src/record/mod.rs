@@ -18,9 +18,7 @@ pub use id::{format_id, parse_id, IdGenerator, IdRange};
 pub use json::push_json;
 pub use moment::Moment;
 pub use trace::TraceParent;
-pub use value::{
-    accepts, format_time, parse_time_us, Problem, Value, INTERRUPTED, LOGGED_STATUSES,
-};
+pub use value::{accepts, Problem, Value, INTERRUPTED, LOGGED_STATUSES};
 
 /// Text longer than this is cut, and marked as cut.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;

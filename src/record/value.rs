@@ -1,6 +1,9 @@
 //! One given value, and what each kind of field makes of it.
 
 use super::{Field, Kind, TEXT_BYTES_MAX};
+use crate::calendar::{
+    format_local_time, format_time, parse_time, Unread, Zone, FIRST_US, LAST_US,
+};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -23,6 +26,8 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// Microseconds since 1970, UTC.
     Time(i64),
+    /// What the clocks of the session's zone show, in microseconds since 1970.
+    LocalTime(i64),
     /// Microseconds.
     Interval(i64),
     /// JSON that is known to be valid: a nested value, or a part of a JSON document.
@@ -55,7 +60,8 @@ impl fmt::Display for Value<'_> {
             Self::Integer(value) => write!(formatter, "{value}"),
             Self::Double(value) if value.abs() >= 1e15 => write!(formatter, "{value:e}"),
             Self::Double(value) => write!(formatter, "{value}"),
-            Self::Time(value) => write!(formatter, "{}", format_time(*value)),
+            Self::Time(value) => formatter.write_str(&format_time(*value)),
+            Self::LocalTime(value) => formatter.write_str(&format_local_time(*value)),
             Self::Interval(value) => write!(formatter, "an INTERVAL of {} s", *value as f64 / 1e6),
             Self::Text(text) | Self::Json(text) => match text.char_indices().nth(SHOWN_CHARS_MAX) {
                 None => write!(formatter, "'{text}'"),
@@ -63,18 +69,6 @@ impl fmt::Display for Value<'_> {
             },
         }
     }
-}
-
-/// A time in RFC 3339, from microseconds since 1970.
-pub fn format_time(micros: i64) -> String {
-    // DuckDB's infinities.
-    match micros {
-        i64::MAX => return "infinity".into(),
-        i64::MIN..=-9_223_372_036_854_775_807 => return "-infinity".into(),
-        _ => {}
-    }
-    jiff::Timestamp::from_microsecond(micros)
-        .map_or_else(|_| format!("{micros} us"), |time| time.to_string())
 }
 
 /// The value of a text field. Longer text is cut at a character's end, and says so in its last words.
@@ -90,6 +84,7 @@ pub(super) fn text<'a>(field: Field, value: &'a Value<'_>) -> Result<Cow<'a, str
         Value::Integer(value) => Cow::Owned(value.to_string()),
         Value::Double(value) => Cow::Owned(value.to_string()),
         Value::Time(value) => Cow::Owned(format_time(*value)),
+        Value::LocalTime(value) => Cow::Owned(format_local_time(*value)),
         Value::Null | Value::Interval(_) | Value::Json(_) => {
             return Err(Problem::of(field, value, "give text"))
         }
@@ -176,39 +171,26 @@ pub(super) fn count(field: Field, value: &Value<'_>) -> Result<i64, Problem> {
     }
 }
 
-pub(super) fn time(field: Field, value: &Value<'_>) -> Result<i64, Problem> {
-    /// The years 1 to 9999: what the clients of DuckDB can show, and far from its infinities.
-    const RANGE_US: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
-    let micros = match value {
-        Value::Time(micros) => Some(*micros),
-        Value::Text(text) => parse_time_us(text.trim()),
-        _ => None,
+/// The instant of a time; one that names no zone is what the clocks of `zone` show.
+pub(super) fn time(field: Field, value: &Value<'_>, zone: &Zone) -> Result<i64, Problem> {
+    let instant = match value {
+        Value::Time(micros) => Ok(*micros),
+        // An infinite or very distant time is none in any zone.
+        Value::LocalTime(micros) if !(FIRST_US..=LAST_US).contains(micros) => Ok(*micros),
+        Value::LocalTime(micros) => zone
+            .check()
+            .map(|()| zone.instant_us(*micros))
+            .map_err(Unread::Zone),
+        Value::Text(text) => parse_time(text, zone),
+        _ => Err(Unread::NoTime),
     };
-    match micros {
-        Some(micros) if RANGE_US.contains(&micros) => Ok(micros),
-        Some(_) => Err(Problem::of(
-            field,
-            value,
-            "give a time in the years 1 to 9999",
-        )),
-        None => Err(Problem::of(
-            field,
-            value,
-            "give a TIMESTAMP, or ISO 8601 text such as 2026-01-31T12:00:00Z; for seconds since 1970 use to_timestamp()",
-        )),
-    }
-}
-
-/// Microseconds since 1970 of a time as text; one without a zone is UTC.
-pub fn parse_time_us(text: &str) -> Option<i64> {
-    text.parse::<jiff::Timestamp>()
-        .or_else(|_| {
-            text.parse::<jiff::civil::DateTime>()
-                .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
-                .map(|zoned| zoned.timestamp())
-        })
-        .ok()
-        .map(|time| time.as_microsecond())
+    let remedy = match &instant {
+        Ok(micros) if (FIRST_US..=LAST_US).contains(micros) => return Ok(*micros),
+        Ok(_) => "give a time in the years 1 to 9999",
+        Err(Unread::Zone(problem)) => problem,
+        Err(Unread::NoTime) => "give a TIMESTAMP, or ISO 8601 text such as 2026-01-31T12:00:00Z; for seconds since 1970 use to_timestamp()",
+    };
+    Err(Problem::of(field, value, remedy))
 }
 
 /// JSON text. What is longer than a field may be is kept as the beginning of its text, inside an object that says so.
@@ -252,13 +234,22 @@ pub fn accepts(kind: Kind, value: &Value<'_>) -> bool {
     match kind {
         Kind::Text => !matches!(value, Value::Json(_)),
         Kind::Status | Kind::TraceParent => matches!(value, Value::Null | Value::Text(_)),
-        Kind::Milliseconds => !matches!(value, Value::Boolean(_) | Value::Time(_) | Value::Json(_)),
+        Kind::Milliseconds => !matches!(
+            value,
+            Value::Boolean(_) | Value::Time(_) | Value::LocalTime(_) | Value::Json(_)
+        ),
         Kind::Count => matches!(
             value,
             Value::Null | Value::Integer(_) | Value::Double(_) | Value::Text(_)
         ),
-        Kind::Time => matches!(value, Value::Null | Value::Time(_) | Value::Text(_)),
-        Kind::Json => !matches!(value, Value::Time(_) | Value::Interval(_)),
+        Kind::Time => matches!(
+            value,
+            Value::Null | Value::Time(_) | Value::LocalTime(_) | Value::Text(_)
+        ),
+        Kind::Json => !matches!(
+            value,
+            Value::Time(_) | Value::LocalTime(_) | Value::Interval(_)
+        ),
     }
 }
 
@@ -343,13 +334,54 @@ mod tests {
 
     #[test]
     fn times_are_read_with_and_without_an_offset() {
-        let at = |text| time(Field::Timestamp, &said(text));
+        let at = |text| time(Field::Timestamp, &said(text), &Zone::utc());
         assert_eq!(at("1970-01-01T00:00:01Z"), Ok(1_000_000));
         assert_eq!(at("1970-01-01 00:00:01.5"), Ok(1_500_000));
         assert_eq!(at("1970-01-01T01:00:00+01:00"), Ok(0));
         assert!(at("yesterday").is_err());
-        assert!(time(Field::Timestamp, &Value::Time(i64::MAX)).is_err());
-        assert!(time(Field::Timestamp, &Value::Integer(0)).is_err());
+        let of = |value| time(Field::Timestamp, &value, &Zone::utc());
+        assert!(of(Value::Time(i64::MAX)).is_err());
+        assert!(of(Value::Integer(0)).is_err());
+    }
+
+    #[test]
+    fn the_years_1_to_9999_are_taken_in_every_form() {
+        let of = |value: Value<'_>| time(Field::Timestamp, &value, &Zone::utc());
+        for (micros, text) in [
+            (FIRST_US, "0001-01-01"),
+            (LAST_US, "9999-12-31 23:59:59.999999"),
+        ] {
+            for value in [Value::Time(micros), Value::LocalTime(micros), said(text)] {
+                assert_eq!(of(value), Ok(micros));
+            }
+        }
+        for (micros, text) in [
+            (FIRST_US - 1, "0000-12-31T23:59:59.999999Z"),
+            (LAST_US + 1, "10000-01-01"),
+            (i64::MAX, "infinity"),
+            (-i64::MAX, "-infinity"),
+        ] {
+            for value in [Value::Time(micros), Value::LocalTime(micros), said(text)] {
+                let problem = of(value).unwrap_err().0;
+                assert!(
+                    problem.ends_with(": give a time in the years 1 to 9999"),
+                    "{problem}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_that_of_the_session() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        for value in [Value::LocalTime(7_200_000_000), said("1970-01-01 02:00:00")] {
+            assert_eq!(time(Field::Timestamp, &value, &berlin), Ok(3_600_000_000));
+        }
+        let unknown = Zone::of_session("Mars/Crater".into());
+        let problem = time(Field::Timestamp, &Value::LocalTime(0), &unknown).unwrap_err();
+        assert!(problem
+            .0
+            .starts_with("timestamp is 1970-01-01T00:00:00: TimeZone is 'Mars/Crater'"));
     }
 
     #[test]

@@ -5,16 +5,14 @@
 
 mod parse;
 
-pub use parse::{format_interval, interval_us as parse_interval_us};
-
+use crate::calendar::{Interval, Zone, FIRST_US};
 use std::fmt;
 use std::time::Duration;
 
 /// What a setting holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Microseconds.
-    Interval(i64),
+    Interval(Interval),
     Bytes(u64),
     Boolean(bool),
     Count(u64),
@@ -25,7 +23,7 @@ pub enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interval(micros) => formatter.write_str(&parse::format_interval(*micros)),
+            Self::Interval(interval) => write!(formatter, "{interval}"),
             Self::Bytes(bytes) => formatter.write_str(&parse::format_bytes(*bytes)),
             Self::Boolean(value) => write!(formatter, "{value}"),
             Self::Count(count) => write!(formatter, "{count}"),
@@ -94,20 +92,22 @@ pub const DURABILITIES: [&str; 3] = ["process", "os", "memory"];
 
 const DAY_US: i64 = 86_400_000_000;
 
+const SECOND: Interval = Interval::of_micros(1_000_000);
+
 settings! {
-    Retention, "oplog_retention", Interval, Value::Interval(7 * DAY_US), "interval",
+    Retention, "oplog_retention", Interval, Value::Interval(Interval::of_days(7)), "interval",
         "How long successful operations are kept";
-    ErrorRetention, "oplog_error_retention", Interval, Value::Interval(30 * DAY_US), "interval",
+    ErrorRetention, "oplog_error_retention", Interval, Value::Interval(Interval::of_days(30)), "interval",
         "How long all other operations are kept";
     MaxSize, "oplog_max_size", Varchar, Value::Bytes(1_000_000_000), "bytes",
         "How large the log may become; the oldest operations go first";
-    FlushInterval, "oplog_flush_interval", Interval, Value::Interval(1_000_000), "interval",
+    FlushInterval, "oplog_flush_interval", Interval, Value::Interval(SECOND), "interval",
         "How long an operation may wait before it is committed to the log";
     Durability, "oplog_durability", Varchar, Value::Word("process"), "",
         "What a record survives: process (a kill), os (a power loss too) or memory (an orderly close only)";
     Strict, "oplog_strict", Boolean, Value::Boolean(true), "",
         "Whether a bad operation is an error; if not, it is NULL and counted";
-    SlowThreshold, "oplog_slow_threshold", Interval, Value::Interval(1_000_000), "interval",
+    SlowThreshold, "oplog_slow_threshold", Interval, Value::Interval(SECOND), "interval",
         "From which duration on an operation counts as slow";
     MaxSeries, "oplog_max_series", UBigInt, Value::Count(10_000), "series",
         "How many label sets a metric may have; further ones count under the label value other";
@@ -124,11 +124,12 @@ impl Setting {
     /// Reads what was given or stored as text, and checks that it makes sense.
     pub fn parse(self, text: &str) -> Result<Value, String> {
         let value = match self.sql_type() {
-            Type::Interval => text
-                .trim()
-                .strip_suffix(" us")
-                .map_or_else(|| parse::interval_us(text), |micros| micros.parse().ok())
-                .map(Value::Interval),
+            Type::Interval => match text.trim().strip_suffix(" us").map(str::parse) {
+                // As version 0.1.0 stored it.
+                Some(Ok(micros)) => Some(Interval::of_length(micros)),
+                _ => Interval::parse(text),
+            }
+            .map(Value::Interval),
             Type::Varchar if self == Self::Durability => DURABILITIES
                 .into_iter()
                 .find(|word| text.trim().eq_ignore_ascii_case(word))
@@ -151,16 +152,18 @@ impl Setting {
     /// Refuses values that would make the log useless.
     pub fn check(self, value: Value) -> Result<Value, String> {
         let problem = match (self, value) {
-            (Self::Retention | Self::ErrorRetention, Value::Interval(micros)) if micros < 0 => {
+            (Self::Retention | Self::ErrorRetention, Value::Interval(interval))
+                if interval.length_us() < 0 =>
+            {
                 "a retention is 0 or longer"
             }
-            (Self::SlowThreshold, Value::Interval(micros)) if micros < 0 => {
+            (Self::SlowThreshold, Value::Interval(interval)) if interval.length_us() < 0 => {
                 "a threshold is 0 or longer"
             }
-            (Self::FlushInterval, Value::Interval(micros)) if micros < 1_000 => {
+            (Self::FlushInterval, Value::Interval(interval)) if interval.length_us() < 1_000 => {
                 "a flush interval is 1 ms or longer"
             }
-            (Self::FlushInterval, Value::Interval(micros)) if micros > DAY_US => {
+            (Self::FlushInterval, Value::Interval(interval)) if interval.length_us() > DAY_US => {
                 "a flush interval is a day or shorter"
             }
             (Self::MaxSize, Value::Bytes(bytes)) if bytes < MAX_SIZE_BYTES_MIN => {
@@ -175,9 +178,10 @@ impl Setting {
     /// The value as the log stores it: exact, and read back by [`Setting::parse`].
     pub fn stored(value: Value) -> String {
         match value {
-            Value::Interval(micros) => format!("{micros} us"),
             Value::Bytes(bytes) => format!("{bytes}B"),
-            Value::Boolean(_) | Value::Count(_) | Value::Word(_) => value.to_string(),
+            Value::Interval(_) | Value::Boolean(_) | Value::Count(_) | Value::Word(_) => {
+                value.to_string()
+            }
         }
     }
 }
@@ -246,11 +250,22 @@ impl Settings {
         self.set[setting as usize]
     }
 
-    fn micros(&self, setting: Setting) -> i64 {
+    fn interval(&self, setting: Setting) -> Interval {
         match self.get(setting) {
-            Value::Interval(micros) => micros,
-            _ => 0,
+            Value::Interval(interval) => interval,
+            _ => Interval::default(),
         }
+    }
+
+    fn micros(&self, setting: Setting) -> i64 {
+        self.interval(setting).length_us()
+    }
+
+    /// How long a retention is when it is applied: the calendar, in UTC, tells how long its months are. None keeps
+    /// everything.
+    fn retention(&self, setting: Setting, now_us: i64) -> Option<i64> {
+        let before_us = self.interval(setting).before(now_us, &Zone::utc());
+        (before_us > FIRST_US).then(|| (now_us - before_us).max(0))
     }
 
     fn number(&self, setting: Setting) -> u64 {
@@ -260,12 +275,12 @@ impl Settings {
         }
     }
 
-    pub fn retention_us(&self) -> i64 {
-        self.micros(Setting::Retention)
+    pub fn retention_us(&self, now_us: i64) -> Option<i64> {
+        self.retention(Setting::Retention, now_us)
     }
 
-    pub fn error_retention_us(&self) -> i64 {
-        self.micros(Setting::ErrorRetention)
+    pub fn error_retention_us(&self, now_us: i64) -> Option<i64> {
+        self.retention(Setting::ErrorRetention, now_us)
     }
 
     pub fn max_size_bytes(&self) -> u64 {
@@ -308,6 +323,43 @@ mod tests {
             assert_eq!(setting.check(value), Ok(value));
             assert_eq!(setting.parse(&Setting::stored(value)), Ok(value));
         }
+    }
+
+    #[test]
+    fn intervals_are_stored_as_given_and_read_as_version_0_1_0_stored_them() {
+        for (stored, shown) in [
+            ("1 year", "1 year"),
+            ("2 days 12 hours", "2 days 12 hours"),
+            ("604800000000 us", "7 days"),
+            ("216000000000 us", "60 hours"),
+            ("1500 us", "1500 us"),
+        ] {
+            let value = Setting::Retention.parse(stored).unwrap();
+            assert_eq!(value.to_string(), shown);
+            assert_eq!(Setting::Retention.parse(&Setting::stored(value)), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_year_is_kept_for_a_year_of_the_calendar() {
+        const DAY: i64 = 86_400_000_000;
+        let mut settings = Settings::default();
+        // 1 March 2028, behind the last day of February.
+        let now_us = 21_244 * DAY;
+        for (text, days) in [
+            ("1 year", 366),
+            ("1 month", 29),
+            ("14 days", 14),
+            ("0 s", 0),
+        ] {
+            let value = Setting::Retention.parse(text).unwrap();
+            settings.put(Setting::Retention, value);
+            assert_eq!(settings.retention_us(now_us), Some(days * DAY), "{text}");
+        }
+        assert_eq!(settings.error_retention_us(now_us), Some(30 * DAY));
+        let value = Setting::Retention.parse("100000 years").unwrap();
+        settings.put(Setting::Retention, value);
+        assert_eq!(settings.retention_us(now_us), None);
     }
 
     #[test]

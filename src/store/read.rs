@@ -8,6 +8,7 @@ use std::collections::HashSet;
 /// A parameter of a reading query, named `$name` in the SQL.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parameter {
+    Null,
     Text(String),
     Integer(i64),
     Double(f64),
@@ -39,6 +40,7 @@ impl Reader {
         let statement = self.prepare(sql)?;
         for (name, parameter) in parameters {
             match parameter {
+                Parameter::Null => statement.bind_null(name)?,
                 Parameter::Text(text) => statement.bind_text(name, text)?,
                 Parameter::Integer(number) => statement.bind_i64(name, *number)?,
                 Parameter::Double(number) => statement.bind_f64(name, *number)?,

@@ -95,12 +95,11 @@ impl Writer<'_> {
         if *self.store.place() != Place::Memory {
             return;
         }
-        let policy = self.shared.policy();
+        let now_us = crate::clock::now_us();
+        let policy = self.shared.policy(now_us);
         let rows = batches.iter().map(|(_, batch)| batch.rows()).sum();
         let bytes = batches.iter().map(|(_, batch)| batch.bytes()).sum();
-        let kept = self
-            .store
-            .grow(rows, bytes, &policy, crate::clock::now_us());
+        let kept = self.store.grow(rows, bytes, &policy, now_us);
         match kept {
             Ok(purged) => self.shared.metrics.figures.purged.inc_by(purged),
             Err(error) => self
