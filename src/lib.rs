@@ -9,9 +9,11 @@ mod alerts;
 mod calendar;
 mod clock;
 mod engine;
+mod excerpt;
 mod functions;
 mod host;
 mod journal;
+mod json;
 mod metrics;
 mod process;
 mod record;
@@ -57,6 +59,7 @@ fn register(host: &Host<'_>) -> Result<(), String> {
     host.register_table(serving::Serve::new(&session))?;
     host.register_table(figures::FigureFunction::new(&session, &serving::STOP))?;
     host.register_replacement(Box::new(relations::answer));
+    host.register_option(&relations::shown(&session))?;
     Ok(())
 }
 

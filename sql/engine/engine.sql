@@ -20,21 +20,12 @@ FROM (
     SELECT
         'duckdb_memory_limit_bytes',
         'gauge',
-        'Memory that the instance may use: the setting memory_limit.',
+        'Memory that the instance may use: the setting memory_limit, as exactly as DuckDB shows it.',
         MAP {},
-        parsed.number * CASE parsed.unit
-            WHEN 'KiB' THEN 1024
-            WHEN 'MiB' THEN 1048576
-            WHEN 'GiB' THEN 1073741824
-            WHEN 'TiB' THEN 1099511627776
-            WHEN 'PiB' THEN 1125899906842624
-            ELSE 1
-        END
+        limits.bytes
     FROM (
-        SELECT
-            split_part(current_setting('memory_limit'), ' ', 1)::DOUBLE AS number,
-            split_part(current_setting('memory_limit'), ' ', 2) AS unit
-    ) AS parsed
+        {memory_limit}
+    ) AS limits
     UNION ALL
     SELECT
         'duckdb_threads',

@@ -2,6 +2,7 @@
 
 use super::{Metric, Source};
 use crate::calendar::{format_interval, parse_interval_us};
+use crate::excerpt::excerpt;
 use crate::resources::HISTORY_US;
 
 /// Periods and `hold_for` may be as long as errors are kept by default.
@@ -35,7 +36,12 @@ impl Comparison {
         Self::ALL
             .into_iter()
             .find(|comparison| comparison.symbol() == text.trim())
-            .ok_or_else(|| format!("comparison is '{text}': give >, >=, < or <="))
+            .ok_or_else(|| {
+                format!(
+                    "comparison is '{text}': give >, >=, < or <=",
+                    text = excerpt(text)
+                )
+            })
     }
 
     pub fn holds(self, value: f64, threshold: f64) -> bool {
@@ -95,8 +101,7 @@ impl RuleChange {
             (None, Some(rule)) => rule.metric,
             (None, None) => {
                 return Err(format!(
-                    "there is no rule '{name}': give a metric and a threshold to add it, or a name that FROM oplog_alert_rules() shows"
-                ))
+                    "there is no rule '{name}': give a metric and a threshold to add it, or a name that FROM oplog_alert_rules() shows", name = excerpt(name)))
             }
         };
         // Another metric measures over another period, unless the caller says so.
@@ -128,7 +133,8 @@ impl RuleChange {
             if metric.default_period_us.is_none() {
                 return Err(format!(
                     "period is '{period}': {} has no period, leave it out",
-                    metric.name
+                    metric.name,
+                    period = excerpt(period)
                 ));
             }
             rule.period_us = interval("period", period, 1)?;
@@ -201,13 +207,13 @@ impl Rule {
             if self.metric.source == Source::Process {
                 return Err(format!(
                     "{name} is '{pattern}': {} is the whole process's, clear it with {name} := ''",
-                    self.metric.name
+                    self.metric.name,
+                    pattern = excerpt(pattern)
                 ));
             }
             if pattern.contains('[') && !pattern.contains(']') {
                 return Err(format!(
-                    "{name} is '{pattern}': a [ without a ] matches nothing, write [[] for the character"
-                ));
+                    "{name} is '{pattern}': a [ without a ] matches nothing, write [[] for the character", pattern = excerpt(pattern)));
             }
         }
         let seen_us = self.period_us.saturating_add(self.hold_for_us);
@@ -277,7 +283,8 @@ fn metric(name: &str) -> Result<&'static Metric, String> {
         let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name).collect();
         format!(
             "metric is '{name}': there is no such metric, give one of {}",
-            names.join(", ")
+            names.join(", "),
+            name = excerpt(name)
         )
     })
 }
@@ -287,7 +294,8 @@ fn interval(name: &str, text: &str, least_us: i64) -> Result<i64, String> {
         Some(micros) if (least_us..=INTERVAL_US_MAX).contains(&micros) => Ok(micros),
         _ => Err(format!(
             "{name} is '{text}': give an interval such as '30s', '5m' or '1h', {} at most",
-            format_interval(INTERVAL_US_MAX)
+            format_interval(INTERVAL_US_MAX),
+            text = excerpt(text)
         )),
     }
 }
@@ -299,9 +307,14 @@ pub fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
         .filter(|(distance, known)| *distance <= known.len() / 2)
         .min();
     match nearest {
-        Some((_, nearest)) => format!("there is no rule '{name}'; did you mean '{nearest}'?"),
+        Some((_, nearest)) => format!(
+            "there is no rule '{name}'; did you mean '{nearest}'?",
+            name = excerpt(name),
+            nearest = excerpt(nearest)
+        ),
         None => format!(
-            "there is no rule '{name}': FROM oplog_alert_rules() shows those that there are"
+            "there is no rule '{name}': FROM oplog_alert_rules() shows those that there are",
+            name = excerpt(name)
         ),
     }
 }

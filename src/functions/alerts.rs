@@ -292,22 +292,23 @@ impl Table for AlertSet {
         for (name, type_id, _) in RULE_COLUMNS {
             bind.add_column(name, &LogicalType::new(*type_id));
         }
-        let text = |name| bind.named(name).map(|value| value.text());
+        let failed = |error| format!("{}: {error}", Self::NAME);
+        let text = |name| bind.named_text(name).map_err(failed);
         let change = RuleChange {
             enabled: bind.named("enabled").map(|value| value.boolean()),
-            metric: text("metric"),
-            comparison: text("comparison"),
+            metric: text("metric")?,
+            comparison: text("comparison")?,
             threshold: bind.named("threshold").map(|value| value.double()),
-            period: text("period"),
-            hold_for: text("hold_for"),
+            period: text("period")?,
+            hold_for: text("hold_for")?,
             min_operations: bind.named("min_operations").map(|value| value.int64()),
-            severity: text("severity"),
-            summary: text("summary"),
-            command: text("command"),
-            project_id: text("project_id"),
-            table_name: text("table_name"),
+            severity: text("severity")?,
+            summary: text("summary")?,
+            command: text("command")?,
+            project_id: text("project_id")?,
+            table_name: text("table_name")?,
         };
-        let name = bind.positional(0).map(|value| value.text());
+        let name = bind.positional_text(0, "name").map_err(failed)?;
         Ok((name.unwrap_or_default(), change))
     }
 

@@ -6,6 +6,7 @@ use super::readings::{self, Reading};
 use crate::calendar::{format_time, Zone};
 use crate::engine::health::Status;
 use crate::engine::Shared;
+use crate::excerpt::excerpt;
 use crate::host::{ObjectStyle, Written};
 use crate::metrics::{Format, Samples};
 use crate::serve::limits::{ANSWER_BYTES_MAX, ROWS_DEFAULT, ROWS_MAX};
@@ -171,6 +172,7 @@ fn only_known(given: &Parameters, names: &[&str]) -> Result<(), Problem> {
         .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
         .min()
         .filter(|(distance, _)| *distance <= 3);
+    let unknown = excerpt(unknown);
     let text = match nearest {
         Some((_, name)) => format!("{unknown} is no parameter; did you mean {name}?"),
         None if names == ["project_id"] => format!("{unknown} is no parameter here: leave it out"),

@@ -1,7 +1,8 @@
 //! `oplog_describe`.
 
 use super::{Documentation, Session};
-use crate::host::{Cell, Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::excerpt::excerpt;
+use crate::host::{Cell, Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::metrics::Kind;
 
 /// What the reference says of it.
@@ -30,20 +31,35 @@ impl Describe {
         }
     }
 
-    fn describe(&self, arguments: &Chunk<'_>, has_buckets: bool, row: usize) -> Result<(), String> {
-        let text = |index: usize| arguments.column(index).text(row);
-        let name = text(0).ok_or("metric name is NULL: name the metric")?;
-        let given = text(1).unwrap_or("NULL");
+    /// Describes the metric of a row, and gives its name.
+    fn describe<'a>(
+        &self,
+        arguments: &Chunk<'a>,
+        has_buckets: bool,
+        row: usize,
+    ) -> Result<&'a str, String> {
+        let text = |what: &str, index: usize| {
+            let text = arguments.column(index).text(row);
+            text.map_err(|bytes| format!("{what} is {bytes}"))
+        };
+        let name = text("metric name", 0)?.ok_or("metric name is NULL: name the metric")?;
+        let given = text("type", 1)?.unwrap_or("NULL");
         let kind = Kind::by_name(given).ok_or_else(|| {
-            format!("type of '{name}' is '{given}': give counter, gauge or histogram")
+            format!(
+                "type of '{}' is '{}': give counter, gauge or histogram",
+                excerpt(name),
+                excerpt(given)
+            )
         })?;
         let buckets = has_buckets
             .then(|| buckets(arguments, row))
             .transpose()?
             .flatten();
         let registry = self.session.engine().registry();
-        let help = text(2).unwrap_or_default();
-        registry.describe(name, kind, help, buckets.as_deref())
+        // NULL is a help that says nothing.
+        let help = text("help", 2)?.unwrap_or_default();
+        registry.describe(name, kind, help, buckets.as_deref())?;
+        Ok(name)
     }
 }
 
@@ -63,8 +79,8 @@ fn buckets(arguments: &Chunk<'_>, row: usize) -> Result<Option<Vec<f64>>, String
 }
 
 impl Scalar for Describe {
-    /// Whether buckets are given.
-    type Bound = bool;
+    /// Whether buckets are given. None if they can't be read, and we are not strict.
+    type Plan = Option<bool>;
     type Local = ();
 
     const NAME: &'static str = "oplog_describe";
@@ -84,42 +100,38 @@ impl Scalar for Describe {
         },
     ];
 
-    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<bool, String> {
-        let buckets = arguments.types().get(3).map(|logical| logical.id());
-        match buckets {
-            None | Some(TypeId::List | TypeId::Array | TypeId::SqlNull | TypeId::Invalid) => {
-                Ok(buckets.is_some())
-            }
-            Some(other) => Err(format!(
-                "{}: buckets are a LIST of numbers such as [0.01, 0.1, 1, 10]; this is {}",
-                Self::NAME,
-                other.sql_name()
-            )),
-        }
+    fn start(&self, context: &Context) -> Result<(), String> {
+        self.session.apply_settings(context)
     }
 
-    fn start(&self, _: &bool, context: &Context) -> Result<(), String> {
-        self.session.apply_settings(context)
+    fn plan(&self, arguments: &[LogicalType]) -> Result<Option<bool>, String> {
+        let buckets = arguments.get(3).map(|logical| logical.id());
+        let has_buckets = match buckets {
+            None | Some(TypeId::List | TypeId::Array | TypeId::SqlNull) => Ok(buckets.is_some()),
+            Some(other) => Err(format!(
+                "buckets are a LIST of numbers such as [0.01, 0.1, 1, 10]; this is {}",
+                other.sql_name()
+            )),
+        };
+        self.session.accept(Self::NAME, has_buckets)
     }
 
     fn call(
         &self,
-        has_buckets: &bool,
+        has_buckets: &Option<bool>,
         (): &mut (),
         arguments: &Chunk<'_>,
         output: &mut ColumnMut<'_>,
     ) -> Result<(), String> {
         let engine = self.session.engine();
         for row in 0..arguments.rows() {
-            match self.describe(arguments, *has_buckets, row) {
-                Ok(()) => {
-                    let name = arguments.column(0).text(row).unwrap_or_default();
-                    output.set_text(row, name);
-                }
-                Err(problem) if engine.strict() => {
+            let described = has_buckets.map(|has| self.describe(arguments, has, row));
+            match described {
+                Some(Ok(name)) => output.set_text(row, name),
+                Some(Err(problem)) if engine.strict() => {
                     return Err(format!("{}: {problem}", Self::NAME));
                 }
-                Err(_) => {
+                Some(Err(_)) | None => {
                     engine.count_rejected_updates(1);
                     output.set_null(row);
                 }

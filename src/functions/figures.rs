@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::engine::Engine;
+use crate::excerpt::excerpt;
 use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::settings::Setting;
 use std::path::Path;
@@ -160,6 +161,12 @@ fn open(engine: &Engine, parameters: &[String]) -> Answer {
     if path.is_empty() {
         return Err("path is '': name the file that the log shall be kept in".into());
     }
+    if path.contains('\0') {
+        return Err(format!(
+            "path is '{}': no path has a NUL character",
+            excerpt(path)
+        ));
+    }
     let moved = engine.move_to(Path::new(path))?;
     let place = engine.status().place;
     let path = place.path().unwrap_or(Path::new("")).display().to_string();
@@ -291,12 +298,14 @@ impl Table for FigureFunction {
         for (name, type_id, _) in self.figure.columns {
             bind.add_column(name, &column_type(*type_id));
         }
-        Ok((0..self.figure.positional.len())
-            .map(|index| {
-                bind.positional(index)
-                    .map_or(String::new(), |value| value.text())
+        let named = self.figure.positional.iter().enumerate();
+        named
+            .map(|(index, (name, _))| {
+                let text = bind.positional_text(index, name);
+                text.map(Option::unwrap_or_default)
+                    .map_err(|error| format!("{}: {error}", self.figure.name))
             })
-            .collect())
+            .collect()
     }
 
     fn start(&self, parameters: &Vec<String>, columns: &[usize]) -> Result<Scan, String> {

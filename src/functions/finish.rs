@@ -2,9 +2,7 @@
 
 use super::operation::{Plan, Reader, Row};
 use super::{Documentation, Session};
-use crate::host::{
-    Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, ScalarBind, TypeId,
-};
+use crate::host::{Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::record::{parse_id, Moment, Value};
 
 /// What the reference says of it.
@@ -48,7 +46,7 @@ pub enum Arguments {
 fn plan(types: &[LogicalType]) -> Result<Option<Plan>, String> {
     if let Some(id) = types.first() {
         match id.id() {
-            TypeId::Uuid | TypeId::Varchar | TypeId::SqlNull | TypeId::Invalid => {}
+            TypeId::Uuid | TypeId::Varchar | TypeId::SqlNull => {}
             other => {
                 return Err(format!(
                     "id is of type {}, and should be UUID: give what oplog_start returned",
@@ -65,8 +63,10 @@ fn plan(types: &[LogicalType]) -> Result<Option<Plan>, String> {
 
 /// The id of a row; none where it is NULL.
 fn id(ids: &Column<'_>, row: usize) -> Result<Option<u128>, String> {
-    let Cell::Text(text) = ids.cell(row) else {
-        return Ok(None);
+    let text = match ids.cell(row) {
+        Cell::Text(text) => text,
+        Cell::NotUtf8(bytes) => return Err(format!("id is {bytes}")),
+        _ => return Ok(None),
     };
     match parse_id(&text) {
         Some(id) => Ok(Some(id)),
@@ -78,7 +78,7 @@ fn id(ids: &Column<'_>, row: usize) -> Result<Option<u128>, String> {
 }
 
 impl Scalar for Finish {
-    type Bound = Arguments;
+    type Plan = Arguments;
     type Local = ();
 
     const NAME: &'static str = "oplog_finish";
@@ -94,14 +94,13 @@ impl Scalar for Finish {
         },
     ];
 
-    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Arguments, String> {
-        let plan = plan(arguments.types());
-        let accepted = self.session.accept(Self::NAME, plan, arguments)?;
-        Ok(accepted.map_or(Arguments::Rejected, Arguments::Read))
+    fn start(&self, context: &Context) -> Result<(), String> {
+        self.session.apply_settings(context)
     }
 
-    fn start(&self, _: &Arguments, context: &Context) -> Result<(), String> {
-        self.session.apply_settings(context)
+    fn plan(&self, arguments: &[LogicalType]) -> Result<Arguments, String> {
+        let accepted = self.session.accept(Self::NAME, plan(arguments))?;
+        Ok(accepted.map_or(Arguments::Rejected, Arguments::Read))
     }
 
     fn call(

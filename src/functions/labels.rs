@@ -1,10 +1,11 @@
 //! Labels as arguments: a MAP or a STRUCT of names and values.
 
+use crate::excerpt::excerpt;
 use crate::host::{Cell, Column, LogicalType, TypeId};
 use crate::metrics::pack;
 use std::borrow::Cow;
 
-/// How labels are read, worked out from their type once a query.
+/// How labels are read, worked out from their type.
 pub enum Labels {
     None,
     /// The fields of a STRUCT in the order of their names, with their positions.
@@ -19,22 +20,19 @@ impl Labels {
                 let fields = labels.struct_fields();
                 let mut sorted = Vec::with_capacity(fields.len());
                 for (index, (name, logical)) in fields.into_iter().enumerate() {
-                    if matches!(
-                        logical.id(),
-                        TypeId::Struct | TypeId::List | TypeId::Array | TypeId::Map | TypeId::Union
-                    ) {
-                        return Err(format!(
-                            "label '{name}' is a {}: a label's value is a text, a number or a boolean",
-                            logical.id().sql_name()
-                        ));
-                    }
+                    check_value(&format!("label '{}'", excerpt(&name)), &logical)?;
                     sorted.push((name, index));
                 }
                 sorted.sort();
                 Ok(Self::Struct(sorted))
             }
-            TypeId::Map => Ok(Self::Map),
-            TypeId::SqlNull | TypeId::Invalid => Ok(Self::None),
+            TypeId::Map => {
+                let (key, value) = labels.map_parts();
+                check_value("the name of a label", &key)?;
+                check_value("the value of a label", &value)?;
+                Ok(Self::Map)
+            }
+            TypeId::SqlNull => Ok(Self::None),
             other => Err(format!(
                 "labels are a MAP such as MAP {{'method': 'GET'}} or a STRUCT such as {{method: 'GET'}}; this is {}",
                 other.sql_name()
@@ -59,6 +57,22 @@ impl Labels {
     }
 }
 
+/// Refuses what is no label's value, whatever it is.
+fn check_value(what: &str, logical: &LogicalType) -> Result<(), String> {
+    if let Some(unreadable) = logical.unreadable() {
+        return Err(format!("{what}{unreadable}"));
+    }
+    match logical.id() {
+        TypeId::Struct | TypeId::List | TypeId::Array | TypeId::Map | TypeId::Union => {
+            Err(format!(
+                "{what} is a {}: a label's value is a text, a number or a boolean",
+                logical.id().sql_name()
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The labels of a chunk, read a row at a time.
 pub struct LabelColumn<'a> {
     map: Option<Column<'a>>,
@@ -73,22 +87,28 @@ impl<'a> LabelColumn<'a> {
     pub fn pack(&mut self, row: usize, key: &mut Vec<u8>) -> Result<usize, String> {
         let Some(map) = &self.map else {
             let start = key.len();
-            for (_, column) in &self.fields {
-                pack(key, std::iter::once(&*value(column, row)));
+            for (name, column) in &self.fields {
+                let value = value(column, row)
+                    .map_err(|problem| format!("label '{}' is {problem}", excerpt(name)))?;
+                pack(key, std::iter::once(&*value));
             }
             return Ok(start);
         };
         self.pairs.clear();
         if let Some((names, values, range)) = map.map_entries(row) {
             for at in range {
-                self.pairs.push((value(&names, at), value(&values, at)));
+                let name = value(&names, at)
+                    .map_err(|problem| format!("the name of a label is {problem}"))?;
+                let value = value(&values, at)
+                    .map_err(|problem| format!("label '{}' is {problem}", excerpt(&name)))?;
+                self.pairs.push((name, value));
             }
         }
         self.pairs.sort();
         if let Some(pair) = self.pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(format!(
                 "label '{}' is given twice: give it once",
-                pair[0].0
+                excerpt(&pair[0].0)
             ));
         }
         pack(key, self.pairs.iter().map(|(name, _)| &**name));
@@ -111,9 +131,11 @@ impl<'a> LabelColumn<'a> {
     pub fn pairs(&mut self, row: usize) -> Result<Vec<(String, String)>, String> {
         if self.map.is_none() {
             let pair = |(name, column): &(&str, Column<'a>)| {
-                ((*name).to_owned(), value(column, row).into_owned())
+                let value = value(column, row)
+                    .map_err(|problem| format!("label '{}' is {problem}", excerpt(name)))?;
+                Ok(((*name).to_owned(), value.into_owned()))
             };
-            return Ok(self.fields.iter().map(pair).collect());
+            return self.fields.iter().map(pair).collect();
         }
         self.pack(row, &mut Vec::new())?;
         let pair = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
@@ -123,14 +145,13 @@ impl<'a> LabelColumn<'a> {
     }
 }
 
-/// A label's value as text. NULL is the empty text, which Prometheus takes for a label that is not there.
-fn value<'a>(column: &Column<'a>, row: usize) -> Cow<'a, str> {
-    if column.plain_type() == Some(TypeId::Varchar) {
-        return Cow::Borrowed(column.text(row).unwrap_or_default());
-    }
+/// A label's value as text. NULL is the empty text, which Prometheus takes for a label that is not there. The error is
+/// what to say of the value, behind "… is".
+fn value<'a>(column: &Column<'a>, row: usize) -> Result<Cow<'a, str>, String> {
     match column.cell(row) {
-        Cell::Null => Cow::Borrowed(""),
-        Cell::Text(text) => text,
-        _ => Cow::Owned(column.rendered(row)),
+        Cell::Null => Ok(Cow::Borrowed("")),
+        Cell::Text(text) => Ok(text),
+        Cell::NotUtf8(bytes) => Err(bytes.to_string()),
+        _ => column.rendered(row).map(Cow::Owned),
     }
 }

@@ -2,10 +2,10 @@
 
 use super::labels::Labels;
 use super::{Documentation, Session};
-use crate::host::{
-    Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, ScalarBind, TypeId,
-};
+use crate::excerpt::excerpt;
+use crate::host::{Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::metrics::{Format, Registry, Sample, Samples};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// One of the formats, as a function.
@@ -59,7 +59,7 @@ pub const OPENMETRICS_TEXT: Documentation = Documentation {
     example: "SELECT openmetrics_text();",
 };
 
-/// How samples are read, worked out from their type once a query.
+/// How samples are read, worked out from their type.
 pub struct Plan {
     name: usize,
     value: usize,
@@ -85,14 +85,14 @@ impl Plan {
     fn of(samples: &LogicalType) -> Result<Given, String> {
         match samples.id() {
             TypeId::List => {}
-            TypeId::SqlNull | TypeId::Invalid => return Ok(Given::Nothing),
+            TypeId::SqlNull => return Ok(Given::Nothing),
             other => return Err(format!("{SHAPE}; this is {}", other.sql_name())),
         }
         let element = samples.list_child();
         match element.id() {
             TypeId::Struct => {}
             // What DuckDB says of an empty list.
-            TypeId::SqlNull | TypeId::Invalid | TypeId::Integer => return Ok(Given::Empty),
+            TypeId::SqlNull | TypeId::Integer => return Ok(Given::Empty),
             other => return Err(format!("{SHAPE}; this is a LIST of {}", other.sql_name())),
         }
         let fields = element.struct_fields();
@@ -107,9 +107,26 @@ impl Plan {
             .find(|(name, _)| !known.iter().any(|known| name.eq_ignore_ascii_case(known)));
         if let Some((unknown, _)) = unknown {
             return Err(format!(
-                "a sample has the field '{unknown}': its fields are {}",
+                "a sample has the field '{}': its fields are {}",
+                excerpt(unknown),
                 known.join(", ")
             ));
+        }
+        for (name, logical) in &fields {
+            if name.eq_ignore_ascii_case("labels") {
+                continue;
+            }
+            if let Some(unreadable) = logical.unreadable() {
+                return Err(format!("{name}{unreadable}"));
+            }
+            let id = logical.id();
+            let is_text = matches!(id, TypeId::Varchar | TypeId::Enum | TypeId::SqlNull);
+            if !is_text && !name.eq_ignore_ascii_case("value") {
+                return Err(format!(
+                    "{name} is of type {}, and should be VARCHAR",
+                    id.sql_name()
+                ));
+            }
         }
         let missing = |field: &str| format!("a sample has no {field}: {SHAPE}");
         let labels = at("labels");
@@ -144,30 +161,36 @@ impl Plan {
             if !elements.is_valid(at) {
                 continue;
             }
-            let Cell::Text(name) = names.cell(at) else {
-                return Err("a sample's name is NULL: name the metric".into());
-            };
+            let name =
+                text("name", &names, at)?.ok_or("a sample's name is NULL: name the metric")?;
             let value = match values.cell(at) {
                 // There is nothing to say: to a scraper the series has ended.
                 Cell::Null => continue,
                 Cell::Double(value) => value,
                 Cell::Integer(value) => value as f64,
                 Cell::Boolean(value) => f64::from(u8::from(value)),
+                Cell::Text(text) => {
+                    return Err(format!(
+                        "the value of '{}' is '{}': give a number",
+                        excerpt(&name),
+                        excerpt(&text)
+                    ))
+                }
                 _ => {
                     return Err(format!(
-                        "the value of '{name}' is '{}': give a number",
-                        values.rendered(at)
+                        "the value of '{}' is no number: give one",
+                        excerpt(&name)
                     ))
                 }
             };
-            let kind = kinds.as_ref().map(|kinds| kinds.cell(at));
-            let help = helps.as_ref().map(|helps| helps.cell(at));
+            let kind = optional("type", kinds.as_ref(), at)?;
+            let help = optional("help", helps.as_ref(), at)?;
             samples.add(
                 registry,
                 Sample {
                     name: &name,
-                    kind: text(kind.as_ref()),
-                    help: text(help.as_ref()),
+                    kind: kind.as_deref().unwrap_or_default(),
+                    help: help.as_deref().unwrap_or_default(),
                     labels: labels.pairs(at)?,
                     value,
                 },
@@ -177,10 +200,21 @@ impl Plan {
     }
 }
 
-fn text<'a>(cell: Option<&'a Cell<'_>>) -> &'a str {
-    match cell {
-        Some(Cell::Text(text)) => text,
-        _ => "",
+/// The same where the field may be left out.
+fn optional<'a>(
+    what: &str,
+    column: Option<&Column<'a>>,
+    row: usize,
+) -> Result<Option<Cow<'a, str>>, String> {
+    column.map_or(Ok(None), |column| text(what, column, row))
+}
+
+/// A text of a sample, none for NULL.
+fn text<'a>(what: &str, column: &Column<'a>, row: usize) -> Result<Option<Cow<'a, str>>, String> {
+    match column.cell(row) {
+        Cell::Text(text) => Ok(Some(text)),
+        Cell::NotUtf8(bytes) => Err(format!("the {what} of a sample is {bytes}")),
+        _ => Ok(None),
     }
 }
 
@@ -199,7 +233,7 @@ impl<E> Exposition<E> {
 }
 
 impl<E: Exposed> Scalar for Exposition<E> {
-    type Bound = Given;
+    type Plan = Given;
     type Local = ();
 
     const NAME: &'static str = E::NAME;
@@ -214,15 +248,15 @@ impl<E: Exposed> Scalar for Exposition<E> {
         },
     ];
 
-    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Given, String> {
-        match arguments.types() {
+    fn start(&self, context: &Context) -> Result<(), String> {
+        self.session.apply_settings(context)
+    }
+
+    fn plan(&self, arguments: &[LogicalType]) -> Result<Given, String> {
+        match arguments {
             [samples] => Plan::of(samples).map_err(|problem| format!("{}: {problem}", Self::NAME)),
             _ => Ok(Given::Nothing),
         }
-    }
-
-    fn start(&self, _: &Given, context: &Context) -> Result<(), String> {
-        self.session.apply_settings(context)
     }
 
     fn call(

@@ -25,9 +25,7 @@ pub mod version;
 
 use crate::calendar::{Interval, Zone};
 use crate::engine::Engine;
-use crate::host::{
-    ColumnMut, Context, Host, OptionDeclaration, ScalarBind, TypeId, Value as HostValue,
-};
+use crate::host::{ColumnMut, Context, Host, OptionDeclaration, TypeId, Value as HostValue};
 use crate::settings::{Setting, Type, Value};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -85,7 +83,7 @@ impl Session {
     /// The zone of the session that runs a statement, in which its times without a zone are meant. The setting is that of
     /// ICU: without it there is no zone but UTC.
     pub fn zone(&self, context: &Context) -> Zone {
-        let Some(name) = context.option("TimeZone").map(|name| name.text()) else {
+        let Some(Ok(name)) = context.option("TimeZone").map(|name| name.text()) else {
             return Zone::utc();
         };
         let mut last = self
@@ -100,21 +98,12 @@ impl Session {
 
     /// How arguments are read. None where they can never be right: an error where we are strict, and else the caller's to
     /// count.
-    fn accept<T>(
-        &self,
-        name: &str,
-        read: Result<T, String>,
-        arguments: &ScalarBind<'_>,
-    ) -> Result<Option<T>, String> {
-        let problem = match read {
-            Ok(read) => return Ok(Some(read)),
-            Err(problem) => problem,
-        };
-        self.apply_settings(arguments.context())?;
-        if self.engine.strict() {
-            return Err(format!("{name}: {problem}"));
+    fn accept<T>(&self, name: &str, read: Result<T, String>) -> Result<Option<T>, String> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(problem) if self.engine.strict() => Err(format!("{name}: {problem}")),
+            Err(_) => Ok(None),
         }
-        Ok(None)
     }
 
     /// Answers NULL for a chunk whose arguments were refused, and counts it.
@@ -160,7 +149,7 @@ impl Session {
 
 fn read_setting(setting: Setting, given: &HostValue) -> Result<Value, String> {
     let value = match setting.sql_type() {
-        Type::Varchar => return setting.parse(&given.text()),
+        Type::Varchar => return setting.parse(&given.text()?),
         Type::Interval => {
             let (months, days, micros) = given.interval();
             Value::Interval(Interval {
@@ -186,5 +175,6 @@ pub fn option(setting: Setting) -> OptionDeclaration {
             Type::UBigInt => TypeId::UBigInt,
         },
         description: setting.meaning(),
+        default: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Operations as arguments: a STRUCT or JSON, read into a batch, for every function that takes one.
 
 use crate::calendar::Zone;
-use crate::host::{write_json, Cell, Column, LogicalType, TypeId};
+use crate::host::{write_json, Cell, Column, LogicalType, NotUtf8, TypeId};
 use crate::record::{
     accepts, push_json, Batch, BatchBuilder, ColumnWriter, Field, Kind, Moment, Problem, Source,
     Value,
@@ -13,12 +13,12 @@ pub enum Plan {
     Struct(Vec<Field>),
     /// JSON, or JSON text.
     Json,
-    /// NULL, or a parameter that is not bound yet.
+    /// NULL.
     Null,
 }
 
 impl Plan {
-    /// Decides how to read it, and refuses names and types that can never be right before any row is read.
+    /// Decides how to read it, and refuses names and types that can never be right: no row is recorded.
     pub fn of(operation: &LogicalType, moment: Moment) -> Result<Self, String> {
         match operation.id() {
             TypeId::Struct => {
@@ -37,7 +37,7 @@ impl Plan {
                 Ok(Self::Struct(plan))
             }
             TypeId::Varchar => Ok(Self::Json),
-            TypeId::SqlNull | TypeId::Invalid => Ok(Self::Null),
+            TypeId::SqlNull => Ok(Self::Null),
             other => Err(format!(
                 "an operation is a STRUCT such as {{command: 'import', duration_ms: 12.5}}, or JSON; this is {}",
                 other.sql_name()
@@ -47,6 +47,9 @@ impl Plan {
 }
 
 fn check_type(field: Field, logical: &LogicalType) -> Result<(), String> {
+    if let Some(unreadable) = logical.unreadable() {
+        return Err(format!("{}{unreadable}", field.name()));
+    }
     // A value of the kind that cells of this type have: what the field would say to it holds for all of them.
     let sample = match logical.id() {
         TypeId::Struct | TypeId::List | TypeId::Array | TypeId::Map | TypeId::Union => {
@@ -64,7 +67,7 @@ fn check_type(field: Field, logical: &LogicalType) -> Result<(), String> {
         | TypeId::TimestampTzNs
         | TypeId::Date => Value::Time(0),
         TypeId::Interval => Value::Interval(0),
-        TypeId::SqlNull | TypeId::Invalid => Value::Null,
+        TypeId::SqlNull => Value::Null,
         // Its text is what a text field stores.
         _ if field.kind() == Kind::Text => Value::Text("".into()),
         other => {
@@ -230,8 +233,18 @@ impl Reader {
             let value = match column.cell(row) {
                 Cell::Null => continue,
                 Cell::Text(text) => Value::Text(text),
+                Cell::NotUtf8(bytes) => {
+                    self.refuse(row, Problem(format!("{} is {bytes}", field.name())))?;
+                    continue;
+                }
                 // What else a text field is given, it stores as SQL's cast would.
-                _ if field.kind() == Kind::Text => Value::Text(column.rendered(row).into()),
+                _ if field.kind() == Kind::Text => match column.rendered(row) {
+                    Ok(text) => Value::Text(text.into()),
+                    Err(problem) => {
+                        self.refuse(row, Problem(format!("{} is {problem}", field.name())))?;
+                        continue;
+                    }
+                },
                 Cell::Double(number) => Value::Double(number),
                 Cell::Integer(number) => Value::Integer(number),
                 Cell::Boolean(value) => Value::Boolean(value),
@@ -240,7 +253,11 @@ impl Reader {
                 Cell::Interval(micros) => Value::Interval(micros),
                 Cell::Other(_) => {
                     let mut json = String::new();
-                    write_json(column, row, &mut json);
+                    if let Err(problem) = write_json(column, row, &mut json) {
+                        let problem = format!("{} has a value that is {problem}", field.name());
+                        self.refuse(row, Problem(problem))?;
+                        continue;
+                    }
                     Value::Json(json.into())
                 }
             };
@@ -265,12 +282,15 @@ impl Reader {
             (Kind::Milliseconds, Some(TypeId::Double)) => self.write_plain(
                 field,
                 column,
-                Column::double,
+                |column, row| Ok(column.double(row)),
                 ColumnWriter::push_milliseconds,
             ),
-            (Kind::Count, Some(TypeId::BigInt)) => {
-                self.write_plain(field, column, Column::bigint, ColumnWriter::push_count)
-            }
+            (Kind::Count, Some(TypeId::BigInt)) => self.write_plain(
+                field,
+                column,
+                |column, row| Ok(column.bigint(row)),
+                ColumnWriter::push_count,
+            ),
             _ => 0,
         }
     }
@@ -280,7 +300,7 @@ impl Reader {
         &'w mut self,
         field: Field,
         column: &Column<'a>,
-        get: impl Fn(&Column<'a>, usize) -> Option<T>,
+        get: impl Fn(&Column<'a>, usize) -> Result<Option<T>, NotUtf8<'a>>,
         push: impl Fn(&mut ColumnWriter<'w>, T) -> bool,
     ) -> usize {
         let Some(mut writer) = self.builder.column_writer(field) else {
@@ -288,9 +308,9 @@ impl Reader {
         };
         for row in 0..column.rows() {
             match get(column, row) {
-                None => writer.push_null(),
-                Some(value) if push(&mut writer, value) => {}
-                Some(_) => return row,
+                Ok(None) => writer.push_null(),
+                Ok(Some(value)) if push(&mut writer, value) => {}
+                _ => return row,
             }
         }
         column.rows()
@@ -298,9 +318,16 @@ impl Reader {
 
     fn read_json(&mut self, operations: &Column<'_>) -> Result<(), String> {
         for row in 0..operations.rows() {
-            let Cell::Text(text) = operations.cell(row) else {
-                self.drop_row(row, None);
-                continue;
+            let text = match operations.cell(row) {
+                Cell::Text(text) => text,
+                Cell::NotUtf8(bytes) => {
+                    self.refuse(row, Problem(format!("the operation is {bytes}")))?;
+                    continue;
+                }
+                _ => {
+                    self.drop_row(row, None);
+                    continue;
+                }
             };
             self.builder.seek(row);
             if let Err(problem) = push_json(&mut self.builder, &text) {

@@ -4,6 +4,7 @@ use crate::calendar::{
     format_interval, parse_time, Buckets, Interval, Unread, Width, Zone, FIRST_US, INFINITY_US,
     LAST_US, MINUS_INFINITY_US,
 };
+use crate::excerpt::excerpt;
 use crate::host::{Cell, TableBind, TypeId};
 use crate::record::{parse_id, Field, Value, LOGGED_STATUSES};
 use crate::store::Parameter as Bound;
@@ -359,7 +360,11 @@ pub fn from_call(
         (Role::Time, _) => Bound::Time(time(parameter.name, value.time_cell(), zone)?),
         (_, TypeId::Double) => Bound::Double(value.double()),
         (_, TypeId::BigInt) => Bound::Integer(value.int64()),
-        _ => Bound::Text(value.text()),
+        _ => Bound::Text(
+            value
+                .text()
+                .map_err(|problem| format!("{} is {problem}", parameter.name))?,
+        ),
     }))
 }
 
@@ -383,7 +388,7 @@ pub fn from_text(parameter: &Parameter, text: &str) -> Result<Bound, String> {
         ),
         _ => (Some(Bound::Text(text.to_owned())), ""),
     };
-    value.ok_or_else(|| format!("{} is '{text}': {remedy}", parameter.name))
+    value.ok_or_else(|| format!("{} is '{}': {remedy}", parameter.name, excerpt(text)))
 }
 
 /// A bound of the time range. It may be infinite on its own side.
@@ -438,7 +443,8 @@ pub fn id(name: &str, text: String) -> Result<String, String> {
         return Ok(text);
     }
     Err(format!(
-        "{name} is '{text}': give the UUID that oplog_record returned"
+        "{name} is '{}': give the UUID that oplog_record returned",
+        excerpt(&text)
     ))
 }
 
@@ -446,7 +452,8 @@ pub fn id(name: &str, text: String) -> Result<String, String> {
 fn checked(name: &str, text: String) -> Result<String, String> {
     if name == Field::Status.name() && !LOGGED_STATUSES.contains(&text.as_str()) {
         return Err(format!(
-            "status is '{text}': a status is {}",
+            "status is '{}': a status is {}",
+            excerpt(&text),
             LOGGED_STATUSES.join(", ")
         ));
     }
@@ -474,7 +481,9 @@ fn groupings(text: &str) -> Result<Vec<&'static str>, String> {
         let lower = name.to_ascii_lowercase();
         let Some(grouping) = GROUPINGS.into_iter().find(|known| *known == lower) else {
             return Err(format!(
-                "by is '{text}': '{name}' is no column to group by; give any of {}",
+                "by is '{}': '{}' is no column to group by; give any of {}",
+                excerpt(text),
+                excerpt(name),
                 GROUPINGS.join(", ")
             ));
         };

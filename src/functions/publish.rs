@@ -2,7 +2,7 @@
 
 use super::labels::{LabelColumn, Labels};
 use super::{Documentation, Session};
-use crate::host::{Cell, Chunk, Column, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::host::{Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::metrics::{Family, Kind, Stage};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ pub const OBSERVE: Documentation = Documentation {
     example: "SELECT oplog_observe('import_duration_seconds', {incremental: true}, 0.25);",
 };
 
-/// How the arguments are read, worked out from their types once a query.
+/// How the arguments are read, worked out from their types.
 pub enum Arguments {
     Read {
         labels: Labels,
@@ -131,17 +131,24 @@ pub enum Arguments {
     Rejected,
 }
 
-fn arguments(arguments: &ScalarBind<'_>) -> Result<Arguments, String> {
-    let types = arguments.types();
+fn arguments(types: &[LogicalType], needs_value: bool) -> Result<Arguments, String> {
     let is_number = |id: TypeId| {
         id.is_integer() || matches!(id, TypeId::Double | TypeId::Float | TypeId::Decimal)
     };
     Ok(match types {
-        [_, either] if is_number(either.id()) => Arguments::Read {
-            labels: Labels::None,
-            value: Some(1),
-            labels_at: None,
-        },
+        [_, either]
+            if is_number(either.id()) || (needs_value && either.id() == TypeId::SqlNull) =>
+        {
+            Arguments::Read {
+                labels: Labels::None,
+                value: Some(1),
+                labels_at: None,
+            }
+        }
+        [_, labels] if needs_value => {
+            Labels::of(labels)?;
+            return Err("value is missing: give a number behind the labels".into());
+        }
         [_, labels, value @ ..] => Arguments::Read {
             labels: Labels::of(labels)?,
             value: (!value.is_empty()).then_some(2),
@@ -214,6 +221,7 @@ impl Gathering<'_> {
         let name = self
             .names
             .text(row)
+            .map_err(|bytes| format!("metric name is {bytes}"))?
             .ok_or("metric name is NULL: name the metric")?;
         self.key.clear();
         crate::metrics::pack(&mut self.key, std::iter::once(name));
@@ -290,19 +298,21 @@ fn apply(kind: Kind, targets: &mut [Target], max_series: usize) -> u64 {
 }
 
 impl<U: Update> Scalar for Publish<U> {
-    type Bound = Arguments;
+    type Plan = Arguments;
     type Local = ();
 
     const NAME: &'static str = U::NAME;
     const OVERLOADS: &'static [Overload] = U::OVERLOADS;
 
-    fn bind(&self, bind: &ScalarBind<'_>) -> Result<Arguments, String> {
-        let accepted = self.session.accept(Self::NAME, arguments(bind), bind)?;
-        Ok(accepted.unwrap_or(Arguments::Rejected))
+    fn start(&self, context: &Context) -> Result<(), String> {
+        self.session.apply_settings(context)
     }
 
-    fn start(&self, _: &Arguments, context: &Context) -> Result<(), String> {
-        self.session.apply_settings(context)
+    fn plan(&self, types: &[LogicalType]) -> Result<Arguments, String> {
+        let accepted = self
+            .session
+            .accept(Self::NAME, arguments(types, U::KIND != Kind::Counter))?;
+        Ok(accepted.unwrap_or(Arguments::Rejected))
     }
 
     fn call(

@@ -7,7 +7,7 @@ use super::parameters::{
 use super::question::Question;
 use super::Session;
 use crate::engine::Shared;
-use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId, VECTOR_SIZE};
+use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId, Value, VECTOR_SIZE};
 use crate::store::Parameter as Bound;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
@@ -288,6 +288,22 @@ pub enum Scan {
     Count(usize),
 }
 
+/// The text of an id, which is given as a UUID or as text.
+fn given_id(name: &str, value: &Value) -> Result<String, String> {
+    match value.type_id() {
+        TypeId::Varchar | TypeId::Uuid => {
+            let text = value
+                .text()
+                .map_err(|problem| format!("{name} is {problem}"))?;
+            id(name, text)
+        }
+        other => Err(format!(
+            "{name} is of type {}: give the UUID that oplog_record returned",
+            other.sql_name()
+        )),
+    }
+}
+
 impl Table for ReadingFunction {
     type Bound = BoundReading;
     type Scan = Scan;
@@ -327,7 +343,7 @@ impl Table for ReadingFunction {
         .map_err(failed)?;
         for (index, parameter) in reading.positional.iter().enumerate() {
             let text = match bind.positional(index) {
-                Some(value) => id(parameter.name, value.text()).map_err(failed)?,
+                Some(value) => given_id(parameter.name, &value).map_err(failed)?,
                 // NULL equals no id, and no id is all zeros.
                 None => "0".repeat(32),
             };

@@ -3,7 +3,7 @@
 use super::operation::{Operations, Plan, Reader, Row};
 use super::{Documentation, Session};
 use crate::calendar::Zone;
-use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::host::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::record::{Field, Moment};
 
 /// What the reference says of it.
@@ -26,7 +26,7 @@ pub struct Record {
     session: Session,
 }
 
-/// How the arguments are read, worked out from their types once a query.
+/// How the arguments are read, worked out from their types.
 pub enum Arguments {
     /// `oplog_record(op STRUCT)`, `oplog_record(op JSON)`.
     Operation(Plan),
@@ -53,7 +53,7 @@ pub struct Call {
 }
 
 impl Scalar for Record {
-    type Bound = Arguments;
+    type Plan = Arguments;
     type Local = Call;
 
     const NAME: &'static str = "oplog_record";
@@ -68,21 +68,21 @@ impl Scalar for Record {
         },
     ];
 
-    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Arguments, String> {
-        let [operation] = arguments.types() else {
-            return Ok(Arguments::Positional);
-        };
-        let plan = Plan::of(operation, Moment::Whole);
-        let accepted = self.session.accept(Self::NAME, plan, arguments)?;
-        Ok(accepted.map_or(Arguments::Rejected, Arguments::Operation))
-    }
-
-    fn start(&self, _: &Arguments, context: &Context) -> Result<Call, String> {
+    fn start(&self, context: &Context) -> Result<Call, String> {
         self.session.apply_settings(context)?;
         Ok(Call {
             connection_id: context.connection_id(),
             zone: self.session.zone(context),
         })
+    }
+
+    fn plan(&self, arguments: &[LogicalType]) -> Result<Arguments, String> {
+        let [operation] = arguments else {
+            return Ok(Arguments::Positional);
+        };
+        let plan = Plan::of(operation, Moment::Whole);
+        let accepted = self.session.accept(Self::NAME, plan)?;
+        Ok(accepted.map_or(Arguments::Rejected, Arguments::Operation))
     }
 
     fn call(

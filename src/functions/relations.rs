@@ -2,9 +2,11 @@
 //!
 //! DuckDB tells a replacement scan the last part of a name only, so `engine` stands for `oplog.engine`.
 
-use crate::host::Answer;
+use super::{question::Question, readings, Session};
+use crate::host::{Answer, OptionDeclaration, TypeId};
 
 const ENGINE: &str = include_str!("../../sql/engine/engine.sql");
+const MEMORY_LIMIT: &str = include_str!("../../sql/engine/memory_limit.sql");
 const PROMETHEUS: &str = include_str!("../../sql/engine/prometheus.sql");
 
 pub struct Relation {
@@ -20,7 +22,8 @@ pub struct Relation {
 pub const ALL: &[Relation] = &[
     Relation {
         name: "operation_log",
-        meaning: "every operation; also as `oplog.operation_log`.",
+        meaning: "every operation; also as `oplog.operation_log`. A table, a view or a Python variable of that name comes first; \
+                  the function `operation_log()` has no rival.",
         answer: || Answer::Function("operation_log"),
     },
     Relation {
@@ -28,14 +31,46 @@ pub const ALL: &[Relation] = &[
         meaning: "what only a session knows of its DuckDB instance, as samples: memory and temporary storage by tag, the \
                   memory limit, threads, connections, and the rows and indexes of each table. It runs in the session \
                   that asks. Columns: `name`, `type`, `help`, `labels`, `value`.",
-        answer: || Answer::Query(ENGINE.to_owned()),
+        answer: || Answer::Query(engine()),
     },
     Relation {
         name: "oplog.prometheus",
         meaning: "one row, `text`: `prometheus_text()` together with `oplog.engine`.",
-        answer: || Answer::Query(PROMETHEUS.replace("{engine}", ENGINE)),
+        answer: || Answer::Query(PROMETHEUS.replace("{engine}", &engine())),
     },
 ];
+
+fn engine() -> String {
+    ENGINE.replace("{memory_limit}", MEMORY_LIMIT)
+}
+
+/// What makes `SHOW operation_log` work in DuckDB 2: there SHOW asks for tables and settings only, and no longer for what
+/// stands in for a table.
+pub fn shown(session: &Session) -> OptionDeclaration {
+    OptionDeclaration {
+        name: "operation_log",
+        type_id: TypeId::Varchar,
+        description: "The columns of the relation operation_log, for SHOW; DESCRIBE lists them",
+        default: columns(session),
+    }
+}
+
+/// The columns of the relation and their types; none where the log cannot be read.
+fn columns(session: &Session) -> Option<String> {
+    let question = Question {
+        reading: readings::named("operation_log")?,
+        arguments: Default::default(),
+    };
+    let statement = question.prepare(session.engine().answering()).ok()?;
+    let columns = statement.columns().into_iter();
+    let columns: Vec<String> = columns
+        .map(|(name, logical)| match name.as_str() {
+            "metadata" => format!("{name} JSON"),
+            _ => format!("{name} {}", logical.id().sql_name()),
+        })
+        .collect();
+    Some(columns.join(", "))
+}
 
 /// What answers for a name.
 pub fn answer(name: &str) -> Option<Answer> {

@@ -119,12 +119,12 @@ impl Table for Serve {
         for (name, type_id, _) in COLUMNS {
             bind.add_column(name, &LogicalType::new(type_id));
         }
-        let text = |name| bind.named(name).map(|value| value.text());
-        let address = text("address").unwrap_or_else(|| Options::ADDRESS_DEFAULT.into());
+        let text = |name| bind.named_text(name).map_err(failed);
+        let address = text("address")?.unwrap_or_else(|| Options::ADDRESS_DEFAULT.into());
         let port = bind
             .named("port")
             .map_or(Options::PORT_DEFAULT, |value| value.int64());
-        Options::parse(&address, port, text("token")).map_err(failed)
+        Options::parse(&address, port, text("token")?).map_err(failed)
     }
 
     fn start(&self, options: &Options, columns: &[usize]) -> Result<Scan, String> {

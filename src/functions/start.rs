@@ -2,7 +2,7 @@
 
 use super::operation::{Operations, Plan, Reader, Row};
 use super::{Documentation, Session};
-use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::host::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::record::Moment;
 
 /// What the reference says of it.
@@ -42,7 +42,7 @@ pub struct Call {
 
 impl Scalar for Start {
     /// None if the argument can't be read, and we are not strict.
-    type Bound = Option<Plan>;
+    type Plan = Option<Plan>;
     type Local = Call;
 
     const NAME: &'static str = "oplog_start";
@@ -51,19 +51,19 @@ impl Scalar for Start {
         returns: TypeId::Uuid,
     }];
 
-    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Option<Plan>, String> {
-        let [operation] = arguments.types() else {
-            return Ok(None);
-        };
-        let plan = Plan::of(operation, Moment::Start);
-        self.session.accept(Self::NAME, plan, arguments)
-    }
-
-    fn start(&self, _: &Option<Plan>, context: &Context) -> Result<Call, String> {
+    fn start(&self, context: &Context) -> Result<Call, String> {
         self.session.apply_settings(context)?;
         Ok(Call {
             connection_id: context.connection_id(),
         })
+    }
+
+    fn plan(&self, arguments: &[LogicalType]) -> Result<Option<Plan>, String> {
+        let [operation] = arguments else {
+            return Ok(None);
+        };
+        let plan = Plan::of(operation, Moment::Start);
+        self.session.accept(Self::NAME, plan)
     }
 
     fn call(

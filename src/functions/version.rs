@@ -1,7 +1,7 @@
 //! `oplog_version()`.
 
 use super::Documentation;
-use crate::host::{Chunk, ColumnMut, Context, Overload, Scalar, ScalarBind, TypeId};
+use crate::host::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 
 /// What the reference says of it.
 #[cfg_attr(
@@ -17,7 +17,7 @@ pub const DOCUMENTATION: Documentation = Documentation {
 pub struct Version;
 
 impl Scalar for Version {
-    type Bound = ();
+    type Plan = ();
     type Local = ();
 
     const NAME: &'static str = "oplog_version";
@@ -26,11 +26,11 @@ impl Scalar for Version {
         returns: TypeId::Varchar,
     }];
 
-    fn bind(&self, _: &ScalarBind<'_>) -> Result<(), String> {
+    fn start(&self, _: &Context) -> Result<(), String> {
         Ok(())
     }
 
-    fn start(&self, (): &(), _: &Context) -> Result<(), String> {
+    fn plan(&self, _: &[LogicalType]) -> Result<(), String> {
         Ok(())
     }
 

@@ -1,24 +1,32 @@
 //! Any value of DuckDB as JSON text (RFC 8259), as `to_json` would give it, without the JSON extension.
+//!
+//! What JSON has no way to say is null where it is a number (NaN, infinity), and an error where it is a text.
 
 use super::shape::Shape;
 use super::vector::{Cell, Column};
-use super::TypeId;
+use super::{TypeId, DEPTH_MAX};
+use crate::json;
 use std::fmt::Write;
 
-/// Deeper nesting than this is written as null, so that no value can exhaust the stack.
-const DEPTH_MAX: usize = 64;
-
-/// Appends the JSON text of one value to `out`.
-pub fn write_json(column: &Column<'_>, row: usize, out: &mut String) {
-    write(column, row, out, 0);
+/// Appends the JSON text of one value to `out`. The error is what to say of the value, behind "… has a value that is".
+pub fn write_json(column: &Column<'_>, row: usize, out: &mut String) -> Result<(), String> {
+    write(column, row, out, 0)
 }
 
-fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) {
-    if depth == DEPTH_MAX || !column.is_valid(row) {
+fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) -> Result<(), String> {
+    if !column.is_valid(row) {
         out.push_str("null");
-        return;
+        return Ok(());
+    }
+    if depth > DEPTH_MAX {
+        return Err(format!("nested deeper than {DEPTH_MAX} levels: flatten it"));
     }
     match column.shape() {
+        // Unnamed fields: an object would have one key several times.
+        Shape::Struct(shapes) if shapes.iter().all(|(name, _)| name.is_empty()) => {
+            let fields = column.fields(shapes);
+            write_list(fields.iter().map(|(_, field)| (field, row)), out, depth)?;
+        }
         Shape::Struct(shapes) => {
             out.push('{');
             for (index, (name, field)) in column.fields(shapes).iter().enumerate() {
@@ -27,7 +35,7 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) {
                 }
                 write_text(name, out);
                 out.push(':');
-                write(field, row, out, depth + 1);
+                write(field, row, out, depth + 1)?;
             }
             out.push('}');
         }
@@ -41,76 +49,77 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) {
                 }
                 // A key of JSON is a text: what is none is written as the text of its JSON.
                 let mut key = String::new();
-                write(&keys, entry, &mut key, depth + 1);
+                write(&keys, entry, &mut key, depth + 1)?;
                 if key.starts_with('"') {
                     out.push_str(&key);
                 } else {
                     write_text(&key, out);
                 }
                 out.push(':');
-                write(&values, entry, out, depth + 1);
+                write(&values, entry, out, depth + 1)?;
             }
             out.push('}');
         }
         Shape::List(shape) => {
             let (elements, range) = column.elements(row, shape);
-            write_elements(&elements, range, out, depth);
+            write_list(range.map(|at| (&elements, at)), out, depth)?;
         }
         Shape::Array(shape, size) => {
             let (elements, range) = column.array_elements(row, shape, *size);
-            write_elements(&elements, range, out, depth);
+            write_list(range.map(|at| (&elements, at)), out, depth)?;
         }
         Shape::Union(shapes) => match column.union_member(row, shapes) {
             Some((name, member)) => {
                 out.push('{');
                 write_text(name, out);
                 out.push(':');
-                write(&member, row, out, depth + 1);
+                write(&member, row, out, depth + 1)?;
                 out.push('}');
             }
             None => out.push_str("null"),
         },
-        Shape::Json => {
-            let text = column.rendered(row);
-            // DuckDB checks JSON when it casts to it, but a reinterpreted text is not checked.
-            if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
-                out.push_str(&text);
-            } else {
-                write_text(&text, out);
-            }
-        }
+        Shape::Json => write_given(&column.rendered(row)?, out),
         Shape::Plain(_) | Shape::Decimal { .. } | Shape::Enum { .. } => {
-            write_scalar(column, row, out);
+            write_scalar(column, row, out)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes what is JSON already. DuckDB checks JSON when it casts to it, but not what is only called so.
+fn write_given(text: &str, out: &mut String) {
+    match json::strict(text) {
+        Ok(strict) => out.push_str(&strict),
+        Err(_) => write_text(text, out),
     }
 }
 
-fn write_elements(
-    elements: &Column<'_>,
-    range: std::ops::Range<usize>,
+fn write_list<'a, 'c: 'a>(
+    elements: impl Iterator<Item = (&'a Column<'c>, usize)>,
     out: &mut String,
     depth: usize,
-) {
+) -> Result<(), String> {
     out.push('[');
-    let first = range.start;
-    for element in range {
-        if element > first {
+    for (index, (column, row)) in elements.enumerate() {
+        if index > 0 {
             out.push(',');
         }
-        write(elements, element, out, depth + 1);
+        write(column, row, out, depth + 1)?;
     }
     out.push(']');
+    Ok(())
 }
 
-fn write_scalar(column: &Column<'_>, row: usize, out: &mut String) {
+fn write_scalar(column: &Column<'_>, row: usize, out: &mut String) -> Result<(), String> {
     match column.cell(row) {
         Cell::Boolean(value) => out.push_str(if value { "true" } else { "false" }),
         Cell::Text(text) => write_text(&text, out),
         // JSON has no NaN and no infinity.
         Cell::Double(value) if !value.is_finite() => out.push_str("null"),
-        _ if is_number(column.shape()) => out.push_str(&column.rendered(row)),
-        _ => write_text(&column.rendered(row), out),
+        _ if is_number(column.shape()) => out.push_str(&column.rendered(row)?),
+        _ => write_text(&column.rendered(row)?, out),
     }
+    Ok(())
 }
 
 fn is_number(shape: &Shape) -> bool {

@@ -28,6 +28,7 @@ mod value;
 mod vector;
 mod write;
 
+pub use crate::json::DEPTH_MAX;
 use libduckdb_sys::v1 as ffi;
 
 pub use context::Context;
@@ -40,15 +41,15 @@ pub use json::write_json;
 pub use objects::{ObjectStyle, Written};
 pub use option::OptionDeclaration;
 pub use rows::Rows;
-pub use scalar::{Overload, Scalar, ScalarBind};
+pub use scalar::{Overload, Scalar};
 pub use scan::Answer;
 pub use table::{Table, TableBind, TableOutput};
 pub use types::{LogicalType, TypeId};
 pub use value::Value;
-pub use vector::{Cell, Chunk, Column, VECTOR_SIZE};
+pub use vector::{Cell, Chunk, Column, NotUtf8, VECTOR_SIZE};
 pub use write::{ColumnMut, MapWriter, OwnedChunk};
 
-/// Text that DuckDB hands over as a C string. Interior NUL bytes cannot reach us that way; NULL gives "".
+/// Text that DuckDB says of something, such as an error. NULL gives "".
 ///
 /// # Safety
 /// `text` is NULL or points to a NUL-terminated string that outlives the call.
@@ -62,19 +63,29 @@ unsafe fn text_from(text: *const std::ffi::c_char) -> String {
         .into_owned()
 }
 
-/// Takes over a C string that DuckDB allocated, and frees it.
+/// Takes over a C string that DuckDB allocated, and frees it. NULL gives none.
 ///
 /// # Safety
 /// `text` is NULL or was allocated by DuckDB, is NUL-terminated and owned by nobody else.
-unsafe fn take_text(text: *mut std::ffi::c_char) -> String {
+unsafe fn take_bytes(text: *mut std::ffi::c_char) -> Vec<u8> {
+    if text.is_null() {
+        return Vec::new();
+    }
     // SAFETY: the caller's promise; `duckdb_free` is the documented counterpart.
     unsafe {
-        let owned = text_from(text);
-        if !text.is_null() {
-            ffi::duckdb_free(text.cast());
-        }
+        let owned = std::ffi::CStr::from_ptr(text).to_bytes().to_vec();
+        ffi::duckdb_free(text.cast());
         owned
     }
+}
+
+/// The same for what DuckDB says of something.
+///
+/// # Safety
+/// As for [`take_bytes`].
+unsafe fn take_text(text: *mut std::ffi::c_char) -> String {
+    // SAFETY: the caller's promise.
+    String::from_utf8_lossy(&unsafe { take_bytes(text) }).into_owned()
 }
 
 /// A C string for DuckDB. An interior NUL, which no C string can carry, is shown as `\0`.

@@ -46,7 +46,7 @@ impl Rows {
                 if rows > 0 {
                     out.push(',');
                 }
-                write_object(&columns, &chunk, row, style, out);
+                write_object(&columns, &chunk, row, style, out)?;
                 rows += 1;
             }
         }
@@ -85,7 +85,7 @@ fn write_object(
     row: usize,
     style: &ObjectStyle,
     out: &mut String,
-) {
+) -> Result<(), String> {
     out.push('{');
     for (index, (name, shape)) in columns.iter().enumerate() {
         if index > 0 {
@@ -96,10 +96,12 @@ fn write_object(
         let column = chunk.column(index);
         match time_of(&column, shape, row) {
             Some(micros) => write_text(&(style.time)(micros), out),
-            None => write_json(&column, row, out),
+            None => write_json(&column, row, out)
+                .map_err(|problem| format!("{name} has a value that is {problem}"))?,
         }
     }
     out.push('}');
+    Ok(())
 }
 
 fn time_of(column: &Column<'_>, shape: &Shape, row: usize) -> Option<i64> {

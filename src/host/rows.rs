@@ -102,21 +102,21 @@ impl Rows {
             // SAFETY: the chunk is flat and of the result's types.
             let view = unsafe { Chunk::new(flat.raw(), &shapes) };
             for row in 0..view.rows() {
-                rows.push(
-                    (0..shapes.len())
-                        .map(|index| match view.column(index).cell(row) {
-                            Cell::Text(text) => Cell::Text(text.into_owned().into()),
-                            Cell::Null => Cell::Null,
-                            Cell::Boolean(value) => Cell::Boolean(value),
-                            Cell::Integer(value) => Cell::Integer(value),
-                            Cell::Double(value) => Cell::Double(value),
-                            Cell::Timestamp(value) => Cell::Timestamp(value),
-                            Cell::LocalTimestamp(value) => Cell::LocalTimestamp(value),
-                            Cell::Interval(value) => Cell::Interval(value),
-                            Cell::Other(value) => Cell::Other(value),
-                        })
-                        .collect(),
-                );
+                let cells = (0..shapes.len()).map(|index| {
+                    Ok(match view.column(index).cell(row) {
+                        Cell::Text(text) => Cell::Text(text.into_owned().into()),
+                        Cell::NotUtf8(bytes) => return Err(format!("a text is {bytes}")),
+                        Cell::Null => Cell::Null,
+                        Cell::Boolean(value) => Cell::Boolean(value),
+                        Cell::Integer(value) => Cell::Integer(value),
+                        Cell::Double(value) => Cell::Double(value),
+                        Cell::Timestamp(value) => Cell::Timestamp(value),
+                        Cell::LocalTimestamp(value) => Cell::LocalTimestamp(value),
+                        Cell::Interval(value) => Cell::Interval(value),
+                        Cell::Other(value) => Cell::Other(value),
+                    })
+                });
+                rows.push(cells.collect::<Result<_, String>>()?);
             }
         }
         Ok(rows)

@@ -1,9 +1,8 @@
-//! Scalar functions: bind once, then one call a chunk.
+//! Scalar functions: one call a chunk.
 
 use super::contain::{contain, drop_boxed, into_raw};
 use super::shape::Shape;
 use super::{c_text, ffi, Chunk, ColumnMut, Context, Host, LogicalType, TypeId};
-use std::ffi::c_void;
 use std::sync::Arc;
 
 /// One signature of a scalar function.
@@ -15,58 +14,39 @@ pub struct Overload {
 /// A scalar function. The value itself lives as long as the host instance: its drop is the shutdown hook.
 ///
 /// A function is registered as volatile: it is called for every row, and never folded into a constant.
+///
+/// What the arguments are is known from the first chunk only. While a query is bound DuckDB would show them by copying
+/// them, and it cannot copy a scalar subquery: the query would fail.
 pub trait Scalar: Send + Sync + 'static {
-    /// What `bind` works out from the argument types, for all calls of the query.
-    type Bound: Send + Sync + 'static;
+    /// How the arguments are read, worked out from their types.
+    type Plan: 'static;
     /// What one executing thread keeps between chunks.
     type Local: 'static;
 
     const NAME: &'static str;
     const OVERLOADS: &'static [Overload];
 
-    fn bind(&self, arguments: &ScalarBind<'_>) -> Result<Self::Bound, String>;
+    /// Runs at the start of every execution, on each thread that takes part.
+    fn start(&self, context: &Context) -> Result<Self::Local, String>;
 
-    /// Runs at the start of every execution, on each thread that takes part, where a prepared statement binds once.
-    fn start(&self, bound: &Self::Bound, context: &Context) -> Result<Self::Local, String>;
+    /// Runs once behind `start`, before the first call.
+    fn plan(&self, arguments: &[LogicalType]) -> Result<Self::Plan, String>;
 
     fn call(
         &self,
-        bound: &Self::Bound,
+        plan: &Self::Plan,
         local: &mut Self::Local,
         arguments: &Chunk<'_>,
         output: &mut ColumnMut<'_>,
     ) -> Result<(), String>;
 }
 
-/// What is known when a call is bound.
-pub struct ScalarBind<'a> {
-    types: Vec<LogicalType>,
-    context: &'a Context,
+/// What DuckDB keeps for one executing thread.
+struct Execution<F: Scalar> {
+    local: F::Local,
+    /// None before the first chunk.
+    arguments: Option<(Vec<Shape>, F::Plan)>,
 }
-
-impl ScalarBind<'_> {
-    pub fn types(&self) -> &[LogicalType] {
-        &self.types
-    }
-
-    pub fn context(&self) -> &Context {
-        self.context
-    }
-}
-
-/// What DuckDB keeps for an overload.
-struct Registered<F: Scalar> {
-    function: Arc<F>,
-    parameters: &'static [TypeId],
-}
-
-/// What DuckDB keeps for a bound call. Binding is repeated by copying, so the pointer it holds is a shared one.
-struct Bound<F: Scalar> {
-    shapes: Vec<Shape>,
-    bound: F::Bound,
-}
-
-type SharedBound<F> = Arc<Bound<F>>;
 
 impl Host<'_> {
     pub fn register_scalar<F: Scalar>(&self, function: F) -> Result<(), String> {
@@ -94,13 +74,9 @@ impl Host<'_> {
                 ffi::duckdb_scalar_function_set_special_handling(raw);
                 ffi::duckdb_scalar_function_set_extra_info(
                     raw,
-                    into_raw(Registered {
-                        function: Arc::clone(&function),
-                        parameters: overload.parameters,
-                    }),
-                    Some(drop_boxed::<Registered<F>>),
+                    into_raw(Arc::clone(&function)),
+                    Some(drop_boxed::<Arc<F>>),
                 );
-                ffi::duckdb_scalar_function_set_bind(raw, Some(bind::<F>));
                 ffi::duckdb_scalar_function_set_init(raw, Some(init::<F>));
                 ffi::duckdb_scalar_function_set_function(raw, Some(call::<F>));
                 ffi::duckdb_add_scalar_function_to_set(set, raw);
@@ -114,81 +90,22 @@ impl Host<'_> {
     }
 }
 
-unsafe extern "C" fn bind<F: Scalar>(info: ffi::duckdb_bind_info) {
+unsafe extern "C" fn init<F: Scalar>(info: ffi::duckdb_init_info) {
     let outcome = contain(F::NAME, || {
         // SAFETY: `info` is live during the callback; the extra info is what `register_scalar` set.
         unsafe {
-            let registered =
-                &*ffi::duckdb_scalar_function_bind_get_extra_info(info).cast::<Registered<F>>();
-            let mut raw_context = std::ptr::null_mut();
-            ffi::duckdb_scalar_function_get_client_context(info, &mut raw_context);
-            let context = Context::take(raw_context).ok_or("DuckDB gave no client context")?;
-            let types: Vec<LogicalType> = registered
-                .parameters
-                .iter()
-                .enumerate()
-                .map(|(index, parameter)| match parameter {
-                    TypeId::Any => argument_type(info, index),
-                    // 1.5.6 shows the argument as it was before the cast to the declared type.
-                    declared => LogicalType::new(*declared),
-                })
-                .collect();
-            let shapes = types.iter().map(Shape::of).collect();
-            let arguments = ScalarBind {
-                types,
-                context: &context,
-            };
-            let bound = registered.function.bind(&arguments)?;
-            let shared: SharedBound<F> = Arc::new(Bound { shapes, bound });
-            ffi::duckdb_scalar_function_set_bind_data(
-                info,
-                into_raw(shared),
-                Some(drop_boxed::<SharedBound<F>>),
-            );
-            ffi::duckdb_scalar_function_set_bind_data_copy(info, Some(copy_bound::<F>));
-        }
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        let error = c_text(&error);
-        // SAFETY: `info` is live during the callback; the text is copied.
-        unsafe { ffi::duckdb_scalar_function_bind_set_error(info, error.as_ptr()) };
-    }
-}
-
-/// # Safety
-/// `info` is that of a running bind callback.
-unsafe fn argument_type(info: ffi::duckdb_bind_info, index: usize) -> LogicalType {
-    // SAFETY: the caller's promise; the expression is made for us and destroyed after its last use.
-    unsafe {
-        let mut argument = ffi::duckdb_scalar_function_bind_get_argument(info, index as u64);
-        let logical = LogicalType::from_raw(ffi::duckdb_expression_return_type(argument));
-        ffi::duckdb_destroy_expression(&mut argument);
-        logical
-    }
-}
-
-unsafe extern "C" fn copy_bound<F: Scalar>(data: *mut c_void) -> *mut c_void {
-    // SAFETY: `data` is what `bind` set.
-    into_raw(unsafe { (*data.cast::<SharedBound<F>>()).clone() })
-}
-
-unsafe extern "C" fn init<F: Scalar>(info: ffi::duckdb_init_info) {
-    let outcome = contain(F::NAME, || {
-        // SAFETY: `info` is live during the callback; the pointers are what registration and `bind` set.
-        unsafe {
-            let registered =
-                &*ffi::duckdb_scalar_function_init_get_extra_info(info).cast::<Registered<F>>();
-            let bound =
-                &*ffi::duckdb_scalar_function_init_get_bind_data(info).cast::<SharedBound<F>>();
+            let function = &*ffi::duckdb_scalar_function_init_get_extra_info(info).cast::<Arc<F>>();
             let mut raw_context = std::ptr::null_mut();
             ffi::duckdb_scalar_function_init_get_client_context(info, &mut raw_context);
             let context = Context::take(raw_context).ok_or("DuckDB gave no client context")?;
-            let local = registered.function.start(&bound.bound, &context)?;
+            let execution = Execution::<F> {
+                local: function.start(&context)?,
+                arguments: None,
+            };
             ffi::duckdb_scalar_function_init_set_state(
                 info,
-                into_raw(local),
-                Some(drop_boxed::<F::Local>),
+                into_raw(execution),
+                Some(drop_boxed::<Execution<F>>),
             );
         }
         Ok(())
@@ -207,17 +124,23 @@ unsafe extern "C" fn call<F: Scalar>(
 ) {
     let outcome = contain(F::NAME, || {
         // SAFETY: all are live during the callback, and the state belongs to this thread alone; the pointers are what
-        // registration, `bind` and `init` set. DuckDB has flattened the input.
+        // registration and `init` set. DuckDB has flattened the input, whose types are those of the function's
+        // arguments in each call of an execution.
         unsafe {
-            let registered =
-                &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Registered<F>>();
-            let bound = &*ffi::duckdb_scalar_function_get_bind_data(info).cast::<SharedBound<F>>();
-            let local = &mut *ffi::duckdb_scalar_function_get_state(info).cast::<F::Local>();
-            let arguments = Chunk::new(input, &bound.shapes);
+            let function = &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Arc<F>>();
+            let execution =
+                &mut *ffi::duckdb_scalar_function_get_state(info).cast::<Execution<F>>();
+            let (shapes, plan) = match &mut execution.arguments {
+                Some(known) => known,
+                unknown => {
+                    let types = Chunk::types(input);
+                    let plan = function.plan(&types)?;
+                    unknown.insert((types.iter().map(Shape::of).collect(), plan))
+                }
+            };
+            let arguments = Chunk::new(input, shapes);
             let mut output = ColumnMut::new(output);
-            registered
-                .function
-                .call(&bound.bound, local, &arguments, &mut output)
+            function.call(plan, &mut execution.local, &arguments, &mut output)
         }
     });
     if let Err(error) = outcome {

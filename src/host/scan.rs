@@ -1,7 +1,7 @@
 //! Replacement scans: names that stand where a table could and are answered by a function.
 
 use super::contain::{contain, drop_boxed, into_raw};
-use super::{c_text, ffi, text_from, Host};
+use super::{c_text, ffi, text_from, Host, Value};
 use std::ffi::{c_char, c_void};
 
 /// What answers for a name.
@@ -48,10 +48,7 @@ unsafe extern "C" fn replace(
         unsafe {
             ffi::duckdb_replacement_scan_set_function_name(info, function.as_ptr());
             if let Some(sql) = parameter {
-                let mut value =
-                    ffi::duckdb_create_varchar_length(sql.as_ptr().cast(), sql.len() as u64);
-                ffi::duckdb_replacement_scan_add_parameter(info, value);
-                ffi::duckdb_destroy_value(&mut value);
+                ffi::duckdb_replacement_scan_add_parameter(info, Value::varchar(&sql).raw());
             }
         }
         Ok(())

@@ -48,11 +48,26 @@ impl TableBind<'_> {
         Value::take(unsafe { ffi::duckdb_bind_get_named_parameter(self.info, name.as_ptr()) })
     }
 
+    /// A positional parameter as text, none for NULL. The name is for the error.
+    pub fn positional_text(&self, index: usize, name: &str) -> Result<Option<String>, String> {
+        text_of(self.positional(index), name)
+    }
+
+    /// A named parameter as text, none where it is left out or NULL.
+    pub fn named_text(&self, name: &str) -> Result<Option<String>, String> {
+        text_of(self.named(name), name)
+    }
+
     pub fn add_column(&mut self, name: &str, logical: &LogicalType) {
         let name = c_text(name);
         // SAFETY: `info` is live during the callback; name and type are copied.
         unsafe { ffi::duckdb_bind_add_result_column(self.info, name.as_ptr(), logical.raw()) };
     }
+}
+
+fn text_of(value: Option<Value>, name: &str) -> Result<Option<String>, String> {
+    let text = value.map(|value| value.text()).transpose();
+    text.map_err(|problem| format!("{name} is {problem}"))
 }
 
 /// The chunk to fill.

@@ -49,7 +49,9 @@ impl Value {
             let logical = ManuallyDrop::new(LogicalType::from_raw(ffi::duckdb_get_value_type(raw)));
             match logical.id() {
                 // 1.5.6 has no getter for times of 2.x with a zone and nanoseconds. Their text names its offset.
-                TypeId::Varchar | TypeId::TimestampTzNs => Cell::Text(self.text().into()),
+                text @ (TypeId::Varchar | TypeId::TimestampTzNs) => self
+                    .text()
+                    .map_or(Cell::Other(text), |text| Cell::Text(text.into())),
                 TypeId::TimestampTz => Cell::Timestamp(ffi::duckdb_get_timestamp_tz(raw).micros),
                 TypeId::Timestamp => Cell::LocalTimestamp(ffi::duckdb_get_timestamp(raw).micros),
                 TypeId::TimestampS => Cell::LocalTimestamp(coarser(

@@ -1,6 +1,8 @@
 //! DuckDB's logical types.
 
-use super::ffi;
+use super::{ffi, DEPTH_MAX};
+use crate::excerpt::{excerpt, excerpt_bytes};
+use std::fmt;
 
 macro_rules! type_ids {
     ($($name:ident = $constant:ident, $sql:literal;)*) => {
@@ -13,7 +15,7 @@ macro_rules! type_ids {
         }
 
         impl TypeId {
-            fn from_raw(raw: ffi::DUCKDB_TYPE) -> Self {
+            pub(super) fn from_raw(raw: ffi::DUCKDB_TYPE) -> Self {
                 match raw {
                     $(ffi::$constant => Self::$name,)*
                     other => Self::Other(other),
@@ -75,11 +77,24 @@ type_ids! {
     Array = DUCKDB_TYPE_DUCKDB_TYPE_ARRAY, "ARRAY";
     Map = DUCKDB_TYPE_DUCKDB_TYPE_MAP, "MAP";
     Union = DUCKDB_TYPE_DUCKDB_TYPE_UNION, "UNION";
+    Bignum = DUCKDB_TYPE_DUCKDB_TYPE_BIGNUM, "BIGNUM";
+    Geometry = DUCKDB_TYPE_DUCKDB_TYPE_GEOMETRY, "GEOMETRY";
+    Variant = DUCKDB_TYPE_DUCKDB_TYPE_VARIANT, "VARIANT";
     Any = DUCKDB_TYPE_DUCKDB_TYPE_ANY, "ANY";
     SqlNull = DUCKDB_TYPE_DUCKDB_TYPE_SQLNULL, "NULL";
 }
 
 impl TypeId {
+    /// Whether values of the type, or of its parts, can be read here. DuckDB's C API gives no text of the others.
+    fn is_readable(self) -> bool {
+        match self {
+            // What the C API has no number for is INVALID, whatever an extension or a later engine brings.
+            Self::Invalid | Self::Any | Self::Other(_) => false,
+            Self::Bignum | Self::Geometry | Self::Variant => false,
+            _ => true,
+        }
+    }
+
     pub fn is_integer(self) -> bool {
         matches!(
             self,
@@ -94,6 +109,21 @@ impl TypeId {
                 | Self::HugeInt
                 | Self::UHugeInt
         )
+    }
+}
+
+/// Why values of a type cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is to blame within the type, such as `.v` or `[].v`; empty for the type itself.
+    part: String,
+    problem: String,
+}
+
+impl fmt::Display for Unreadable {
+    /// What follows the name of the value.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.part, self.problem)
     }
 }
 
@@ -126,6 +156,17 @@ impl LogicalType {
         Self::from_raw(unsafe { ffi::duckdb_list_type_child_type(self.raw) })
     }
 
+    /// The types of a MAP's keys and values.
+    pub fn map_parts(&self) -> (Self, Self) {
+        // SAFETY: the handle is live; of a type that is no map DuckDB gives none, which is INVALID here.
+        unsafe {
+            (
+                Self::from_raw(ffi::duckdb_map_type_key_type(self.raw)),
+                Self::from_raw(ffi::duckdb_map_type_value_type(self.raw)),
+            )
+        }
+    }
+
     /// VARCHAR under the alias `JSON`, which is what DuckDB's JSON type is.
     pub fn json() -> Self {
         let varchar = Self::new(TypeId::Varchar);
@@ -156,14 +197,90 @@ impl LogicalType {
         unsafe { super::take_text(ffi::duckdb_logical_type_get_alias(self.raw)) }
     }
 
-    /// The fields of a STRUCT, in order.
+    /// The first part of the type whose values cannot be read.
+    pub fn unreadable(&self) -> Option<Unreadable> {
+        self.unreadable_at(&mut String::new(), 0)
+    }
+
+    fn unreadable_at(&self, part: &mut String, depth: usize) -> Option<Unreadable> {
+        let because = |part: &str, problem: String| {
+            Some(Unreadable {
+                part: excerpt(part).to_string(),
+                problem,
+            })
+        };
+        let id = self.id();
+        if !id.is_readable() {
+            let problem = format!("is of type {}: cast it to VARCHAR", id.sql_name());
+            return because(part, problem);
+        }
+        if depth == DEPTH_MAX {
+            let problem = format!("is nested deeper than {DEPTH_MAX} levels: flatten it");
+            return because(part, problem);
+        }
+        for (name, child) in self.parts() {
+            let outer = part.len();
+            match std::str::from_utf8(&name) {
+                Ok(name) => part.push_str(name),
+                Err(_) => {
+                    let name = excerpt_bytes(&name);
+                    let problem =
+                        format!("has a field whose name is no UTF-8 ('{name}'): rename it");
+                    return because(part, problem);
+                }
+            }
+            let found = child.unreadable_at(part, depth + 1);
+            if found.is_some() {
+                return found;
+            }
+            part.truncate(outer);
+        }
+        None
+    }
+
+    /// The types of a nested type's parts, and how an error names them.
+    fn parts(&self) -> Vec<(Vec<u8>, LogicalType)> {
+        let dotted = |fields: Vec<(Vec<u8>, LogicalType)>| {
+            let dotted = |(name, logical): (Vec<u8>, _)| ([b".", &name[..]].concat(), logical);
+            fields.into_iter().map(dotted).collect()
+        };
+        // SAFETY: the handle is live, and each function is asked for the type that it is documented for.
+        unsafe {
+            match self.id() {
+                TypeId::Struct => dotted(self.struct_fields_raw()),
+                TypeId::Union => dotted(self.union_members_raw()),
+                TypeId::List => vec![(b"[]".to_vec(), self.list_child())],
+                TypeId::Array => {
+                    let child = Self::from_raw(ffi::duckdb_array_type_child_type(self.raw));
+                    vec![(b"[]".to_vec(), child)]
+                }
+                TypeId::Map => {
+                    let (key, value) = self.map_parts();
+                    vec![(b"[key]".to_vec(), key), (b"[value]".to_vec(), value)]
+                }
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    /// The fields of a STRUCT, in order; those of an unnamed one have empty names. A name that is no text is shown as
+    /// well as it can be: [`LogicalType::unreadable`] refuses it.
     pub fn struct_fields(&self) -> Vec<(String, LogicalType)> {
+        named(self.struct_fields_raw())
+    }
+
+    /// The members of a UNION, in the order of their tags.
+    pub(super) fn union_members(&self) -> Vec<(String, LogicalType)> {
+        named(self.union_members_raw())
+    }
+
+    fn struct_fields_raw(&self) -> Vec<(Vec<u8>, LogicalType)> {
         // SAFETY: the handle is live; indexes stay below the count that DuckDB gives.
         unsafe {
             (0..ffi::duckdb_struct_type_child_count(self.raw))
                 .map(|index| {
                     (
-                        super::take_text(ffi::duckdb_struct_type_child_name(self.raw, index)),
+                        super::take_bytes(ffi::duckdb_struct_type_child_name(self.raw, index)),
                         Self::from_raw(ffi::duckdb_struct_type_child_type(self.raw, index)),
                     )
                 })
@@ -171,14 +288,13 @@ impl LogicalType {
         }
     }
 
-    /// The members of a UNION, in the order of their tags.
-    pub(super) fn union_members(&self) -> Vec<(String, LogicalType)> {
-        // SAFETY: as in `struct_fields`.
+    fn union_members_raw(&self) -> Vec<(Vec<u8>, LogicalType)> {
+        // SAFETY: as in `struct_fields_raw`.
         unsafe {
             (0..ffi::duckdb_union_type_member_count(self.raw))
                 .map(|index| {
                     (
-                        super::take_text(ffi::duckdb_union_type_member_name(self.raw, index)),
+                        super::take_bytes(ffi::duckdb_union_type_member_name(self.raw, index)),
                         Self::from_raw(ffi::duckdb_union_type_member_type(self.raw, index)),
                     )
                 })
@@ -208,11 +324,11 @@ impl LogicalType {
         })
     }
 
-    pub(super) fn enum_values(&self) -> Vec<String> {
+    pub(super) fn enum_values(&self) -> Vec<Vec<u8>> {
         // SAFETY: the handle is live; indexes stay below the dictionary's size.
         unsafe {
             (0..u64::from(ffi::duckdb_enum_dictionary_size(self.raw)))
-                .map(|index| super::take_text(ffi::duckdb_enum_dictionary_value(self.raw, index)))
+                .map(|index| super::take_bytes(ffi::duckdb_enum_dictionary_value(self.raw, index)))
                 .collect()
         }
     }
@@ -228,4 +344,11 @@ impl Drop for LogicalType {
         // SAFETY: owned, destroyed once.
         unsafe { ffi::duckdb_destroy_logical_type(&mut self.raw) };
     }
+}
+
+fn named(fields: Vec<(Vec<u8>, LogicalType)>) -> Vec<(String, LogicalType)> {
+    fields
+        .into_iter()
+        .map(|(name, logical)| (String::from_utf8_lossy(&name).into_owned(), logical))
+        .collect()
 }

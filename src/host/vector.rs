@@ -1,11 +1,13 @@
 //! Chunks and their columns: typed, NULL-safe reading of any type, and writing of the types that oplog writes.
 //!
-//! A column is read through a [`Shape`], its type resolved once when a query is bound, so that reading a row makes no
+//! A column is read through a [`Shape`], its type resolved once at a query's first chunk, so that reading a row makes no
 //! call into DuckDB. DuckDB flattens a scalar function's arguments, nested ones too, before it calls.
 
 use super::shape::Shape;
-use super::{ffi, times, TypeId, Value};
+use super::{ffi, times, LogicalType, TypeId, Value};
+use crate::excerpt::excerpt_bytes;
 use std::borrow::Cow;
+use std::fmt;
 use std::marker::PhantomData;
 
 /// Rows in a full vector (`STANDARD_VECTOR_SIZE` of every DuckDB release; the engine reports the same).
@@ -19,6 +21,7 @@ pub enum Cell<'a> {
     Integer(i128),
     Double(f64),
     Text(Cow<'a, str>),
+    NotUtf8(NotUtf8<'a>),
     /// Microseconds since 1970, UTC: of a TIMESTAMP WITH TIME ZONE.
     Timestamp(i64),
     /// What the clocks show in no zone in particular, in microseconds since 1970: of the other timestamps, and of dates.
@@ -27,6 +30,64 @@ pub enum Cell<'a> {
     Interval(i64),
     /// A nested value, or one of a type that has no kind of its own here.
     Other(TypeId),
+}
+
+/// The bytes of a VARCHAR that are no text: DuckDB does not check what Arrow brings in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotUtf8<'a>(&'a [u8]);
+
+impl fmt::Display for NotUtf8<'_> {
+    /// What an error says of them, behind "… is".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "no UTF-8 ('{}'): decode the text before it gets to DuckDB",
+            excerpt_bytes(self.0)
+        )
+    }
+}
+
+/// The bytes of a string: up to 12 stand inline, more behind a pointer.
+///
+/// # Safety
+/// DuckDB made the string, and its vector outlives `'a`.
+#[inline]
+pub(super) unsafe fn string_bytes<'a>(string: &'a ffi::duckdb_string_t) -> &'a [u8] {
+    // SAFETY: the length stands at the same place in both forms, and says which one it is; the rest is the caller's
+    // promise.
+    unsafe {
+        let length = string.value.inlined.length as usize;
+        let start = if length <= 12 {
+            string.value.inlined.inlined.as_ptr()
+        } else {
+            string.value.pointer.ptr
+        };
+        std::slice::from_raw_parts(start.cast(), length)
+    }
+}
+
+/// Whether a string is ASCII, as most are, in a few instructions: each value that is recorded goes through this. What
+/// stands behind a short string may make it say no.
+#[inline]
+fn is_ascii(string: &ffi::duckdb_string_t, bytes: &[u8]) -> bool {
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let any = if let Some(last) = bytes.last_chunk().filter(|_| bytes.len() > 12) {
+        let words = bytes.as_chunks().0.iter().map(word);
+        words.fold(word(last), |any, word| any | word)
+    } else {
+        // SAFETY: both forms of a string have 12 bytes there, all of them set.
+        let inlined = unsafe { string.value.inlined.inlined };
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = inlined.map(|byte| byte as u8);
+        word(&[a, b, c, d, e, f, g, h]) | word(&[i, j, k, l, 0, 0, 0, 0])
+    };
+    any & HIGH_BITS == 0
+}
+
+/// Checks that bytes are text.
+#[inline]
+pub(super) fn checked(bytes: &[u8]) -> Result<&str, NotUtf8<'_>> {
+    std::str::from_utf8(bytes).map_err(|_| NotUtf8(bytes))
 }
 
 /// A column that DuckDB lends for the length of a callback.
@@ -75,26 +136,24 @@ impl<'a> Column<'a> {
     }
 
     #[inline]
-    fn text_at(&self, row: usize) -> &'a str {
-        // SAFETY: DuckDB keeps VARCHAR valid UTF-8.
-        unsafe { std::str::from_utf8_unchecked(self.bytes_at(row)) }
+    fn text_at(&self, row: usize) -> Result<&'a str, NotUtf8<'a>> {
+        // SAFETY: only called for VARCHAR, in range; the strings live as long as the vector.
+        let string: &'a ffi::duckdb_string_t =
+            unsafe { &*self.data.cast::<ffi::duckdb_string_t>().add(row) };
+        // SAFETY: as above.
+        let bytes = unsafe { string_bytes(string) };
+        if is_ascii(string, bytes) {
+            // SAFETY: ASCII is UTF-8.
+            return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+        }
+        checked(bytes)
     }
 
     /// The bytes of a VARCHAR, BLOB or BIT.
     #[inline]
     fn bytes_at(&self, row: usize) -> &'a [u8] {
-        // SAFETY: only called for those types, in range. A string of up to 12 bytes stands inline, a longer one behind its
-        // pointer (`duckdb_string_t`); both live as long as the vector.
-        unsafe {
-            let string = &*self.data.cast::<ffi::duckdb_string_t>().add(row);
-            let length = string.value.inlined.length as usize;
-            let start = if length <= 12 {
-                string.value.inlined.inlined.as_ptr()
-            } else {
-                string.value.pointer.ptr
-            };
-            std::slice::from_raw_parts(start.cast(), length)
-        }
+        // SAFETY: only called for those types, in range; the strings live as long as the vector.
+        unsafe { string_bytes(&*self.data.cast::<ffi::duckdb_string_t>().add(row)) }
     }
 
     fn integer_at(&self, stored: TypeId, row: usize) -> i128 {
@@ -109,10 +168,16 @@ impl<'a> Column<'a> {
                 TypeId::UInteger => self.at::<u32>(row).into(),
                 TypeId::UBigInt => self.at::<u64>(row).into(),
                 TypeId::HugeInt => self.at::<i128>(row),
-                TypeId::UHugeInt => self.at::<u128>(row).try_into().unwrap_or(i128::MAX),
                 _ => self.at::<i64>(row).into(),
             }
         }
+    }
+
+    /// A number of UHUGEINT. Half of them are larger than an `i128`.
+    fn huge_at(&self, row: usize) -> Cell<'a> {
+        // SAFETY: only called for that type, in range.
+        let number: u128 = unsafe { self.at(row) };
+        i128::try_from(number).map_or(Cell::Double(number as f64), Cell::Integer)
     }
 
     /// The value of a row.
@@ -130,14 +195,16 @@ impl<'a> Column<'a> {
                 return if unscaled % unit == 0 {
                     Cell::Integer(unscaled / unit)
                 } else {
-                    Cell::Double(unscaled as f64 / unit as f64)
+                    Cell::Double(divided(unscaled, *scale))
                 };
             }
             Shape::Enum { stored, values } => {
                 let index = self.integer_at(*stored, row) as usize;
-                return values
-                    .get(index)
-                    .map_or(Cell::Null, |value| Cell::Text(value.as_str().into()));
+                return match values.get(index).map(|value| checked(value)) {
+                    Some(Ok(text)) => Cell::Text(text.into()),
+                    Some(Err(bytes)) => Cell::NotUtf8(bytes),
+                    None => Cell::Null,
+                };
             }
             Shape::Struct(_) => TypeId::Struct,
             Shape::List(_) => TypeId::List,
@@ -148,13 +215,17 @@ impl<'a> Column<'a> {
         // SAFETY: each arm reads what DuckDB documents as the storage of the type; `is_valid` checked the row.
         unsafe {
             match id {
-                TypeId::Varchar => Cell::Text(Cow::Borrowed(self.text_at(row))),
+                TypeId::Varchar => match self.text_at(row) {
+                    Ok(text) => Cell::Text(Cow::Borrowed(text)),
+                    Err(bytes) => Cell::NotUtf8(bytes),
+                },
                 TypeId::Double => Cell::Double(self.at::<f64>(row)),
                 TypeId::Float => Cell::Double(self.at::<f32>(row).into()),
                 TypeId::Boolean => Cell::Boolean(self.at::<u8>(row) != 0),
                 TypeId::Uuid => Cell::Text(Cow::Owned(format_uuid(
                     (self.at::<i128>(row) ^ i128::MIN) as u128,
                 ))),
+                TypeId::UHugeInt => self.huge_at(row),
                 id if id.is_integer() => Cell::Integer(self.integer_at(id, row)),
                 TypeId::TimestampTz => Cell::Timestamp(self.at::<i64>(row)),
                 TypeId::TimestampTzNs => Cell::Timestamp(times::from_nanos(self.at::<i64>(row))),
@@ -192,9 +263,13 @@ impl<'a> Column<'a> {
 
     /// The text of a row, none for NULL. The column is a VARCHAR by [`Column::plain_type`].
     #[inline]
-    pub fn text(&self, row: usize) -> Option<&'a str> {
+    pub fn text(&self, row: usize) -> Result<Option<&'a str>, NotUtf8<'a>> {
         debug_assert_eq!(self.plain_type(), Some(TypeId::Varchar));
-        self.is_valid(row).then(|| self.text_at(row))
+        if self.is_valid(row) {
+            self.text_at(row).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The number of a row, none for NULL. The column is a DOUBLE by [`Column::plain_type`].
@@ -214,10 +289,12 @@ impl<'a> Column<'a> {
     }
 
     /// A valid row's value as a cast to VARCHAR gives it. For types that have a [`Cell`] of their own this is the slow
-    /// way; nested ones have no text here.
-    pub fn rendered(&self, row: usize) -> String {
-        if let Cell::Text(text) = self.cell(row) {
-            return text.into_owned();
+    /// way. The error is what to say of the value, behind "… is".
+    pub fn rendered(&self, row: usize) -> Result<String, String> {
+        match self.cell(row) {
+            Cell::Text(text) => return Ok(text.into_owned()),
+            Cell::NotUtf8(bytes) => return Err(bytes.to_string()),
+            _ => {}
         }
         // SAFETY: each arm reads what DuckDB documents as the storage of the type; `cell` checked the row. The value is
         // made for us, and DuckDB copies what it is made of.
@@ -264,13 +341,19 @@ impl<'a> Column<'a> {
                             size: bytes.len() as u64,
                         })
                     }
-                    id if id.is_integer() => return self.integer_at(*id, row).to_string(),
+                    id if id.is_integer() => return Ok(self.integer_at(*id, row).to_string()),
                     _ => std::ptr::null_mut(),
                 },
                 _ => std::ptr::null_mut(),
             }
         };
-        Value::take(value).map_or(String::new(), |value| value.text())
+        match Value::take(value) {
+            Some(value) => value.text(),
+            None => Err(format!(
+                "of type {}: cast it to VARCHAR",
+                self.shape.sql_name()
+            )),
+        }
     }
 
     /// A field of a STRUCT by its position.
@@ -298,7 +381,7 @@ impl<'a> Column<'a> {
         self.shape
     }
 
-    /// The fields of a STRUCT with their names.
+    /// The fields of a STRUCT with their names; those of an unnamed one are empty.
     pub(super) fn fields(&self, shapes: &'a [(String, Shape)]) -> Vec<(&'a str, Column<'a>)> {
         shapes
             .iter()
@@ -394,6 +477,19 @@ impl<'a> Column<'a> {
     }
 }
 
+/// A DECIMAL as the double that is nearest to it.
+fn divided(unscaled: i128, scale: u8) -> f64 {
+    /// Up to here integers, and powers of ten, are exact in a double; then one division rounds once.
+    const EXACT_MAX: u128 = 1 << 53;
+    const EXACT_SCALE_MAX: u8 = 22;
+    if unscaled.unsigned_abs() <= EXACT_MAX && scale <= EXACT_SCALE_MAX {
+        return unscaled as f64 / 10f64.powi(scale.into());
+    }
+    format!("{unscaled}e-{scale}")
+        .parse()
+        .unwrap_or(unscaled as f64 / 10f64.powi(scale.into()))
+}
+
 /// The canonical text of a UUID.
 fn format_uuid(bits: u128) -> String {
     let hex = format!("{bits:032x}");
@@ -415,6 +511,20 @@ pub struct Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
+    /// The types of a chunk's columns.
+    ///
+    /// # Safety
+    /// `raw` is live.
+    pub(super) unsafe fn types(raw: ffi::duckdb_data_chunk) -> Vec<LogicalType> {
+        // SAFETY: the caller's promise; indexes stay below the count, and the types are made for us.
+        unsafe {
+            (0..ffi::duckdb_data_chunk_get_column_count(raw))
+                .map(|index| ffi::duckdb_data_chunk_get_vector(raw, index))
+                .map(|vector| LogicalType::from_raw(ffi::duckdb_vector_get_column_type(vector)))
+                .collect()
+        }
+    }
+
     /// # Safety
     /// `raw` is a flat chunk whose columns have the types that `shapes` were made from, and outlives `'a`.
     pub(super) unsafe fn new(raw: ffi::duckdb_data_chunk, shapes: &'a [Shape]) -> Self {

@@ -2,6 +2,7 @@
 
 use super::number;
 use super::series::{Counted, Series};
+use crate::excerpt::excerpt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard};
 
@@ -359,7 +360,8 @@ pub fn check_bounds(given: &[f64]) -> Result<Vec<f64>, String> {
             "buckets has the bound {bound}: bounds are finite numbers, the infinite one is added"
         )),
         None if !rise => Err(format!(
-            "buckets is {bounds:?}: each bound is larger than the one before it"
+            "buckets is {}: each bound is larger than the one before it",
+            excerpt(&format!("{bounds:?}"))
         )),
         None => Ok(bounds.to_vec()),
     }

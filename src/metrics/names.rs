@@ -3,12 +3,24 @@
 //! Sources: the Prometheus data model (names and labels), OpenMetrics 1.0 (suffixes, reserved label names).
 
 use super::Kind;
+use crate::excerpt::excerpt;
 
 /// The longest name of a metric or a label.
 const NAME_BYTES_MAX: usize = 255;
 
 /// Prefixes of what oplog publishes by itself.
 const OWN_PREFIXES: [&str; 2] = ["oplog_", "process_"];
+
+/// What `oplog.engine` gives: these stand beside a service's metrics in `oplog.prometheus`.
+const ENGINE_NAMES: [&str; 7] = [
+    "duckdb_memory_bytes",
+    "duckdb_temporary_storage_bytes",
+    "duckdb_memory_limit_bytes",
+    "duckdb_threads",
+    "duckdb_connections",
+    "duckdb_table_estimated_rows",
+    "duckdb_table_indexes",
+];
 
 /// Suffixes that samples of other kinds have: a scraper would take such a metric for a part of another one.
 const SAMPLE_SUFFIXES: [&str; 4] = ["_total", "_created", "_bucket", "_info"];
@@ -38,7 +50,19 @@ pub fn check_metric(name: &str, kind: Kind) -> Result<(), String> {
     } else {
         return Ok(());
     };
-    Err(format!("metric name is '{}': {remedy}", shown(name)))
+    Err(format!("metric name is '{}': {remedy}", excerpt(name)))
+}
+
+/// Refuses a name that no metric of a service can have. A sample may have it: the rows of `oplog.engine` are samples.
+pub fn check_service(name: &str, kind: Kind) -> Result<(), String> {
+    check_metric(name, kind)?;
+    let taken = taken(name, kind);
+    match ENGINE_NAMES.iter().find(|own| taken.iter().any(|name| name == *own)) {
+        Some(own) => Err(format!(
+            "metric name is '{name}': oplog.engine gives {own}, and oplog.prometheus has both; choose another name"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a name that no label of such a metric can have.
@@ -56,12 +80,12 @@ pub fn check_label(name: &str, kind: Kind) -> Result<(), String> {
     } else {
         return Ok(());
     };
-    Err(format!("label name is '{}': {remedy}", shown(name)))
+    Err(format!("label name is '{}': {remedy}", excerpt(name)))
 }
 
-/// Refuses what no metric with such labels can be called.
+/// Refuses what no metric of a service with such labels can be called.
 pub fn check(name: &str, kind: Kind, labels: &[&str]) -> Result<(), String> {
-    check_metric(name, kind)?;
+    check_service(name, kind)?;
     labels.iter().try_for_each(|label| check_label(label, kind))
 }
 
@@ -71,16 +95,6 @@ fn is_name(name: &str, also: impl Fn(u8) -> bool) -> bool {
         && name
             .bytes()
             .all(|byte| begins(byte) || byte.is_ascii_digit())
-}
-
-/// As much of a given text as an error should repeat.
-pub fn shown(text: &str) -> String {
-    const SHOWN_CHARACTERS_MAX: usize = 80;
-    let mut shown: String = text.chars().take(SHOWN_CHARACTERS_MAX).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// What OpenMetrics calls the family: a counter's name without the suffix of its sample.
@@ -148,6 +162,26 @@ mod tests {
         assert!(check_label("le", Kind::Histogram).is_err());
         assert!(check_label("__name__", Kind::Gauge).is_err());
         assert!(check_label("a:b", Kind::Gauge).is_err());
+    }
+
+    #[test]
+    fn what_oplog_engine_gives_is_reserved_for_it() {
+        let sql = include_str!("../../sql/engine/engine.sql");
+        let given: Vec<&str> = sql
+            .split('\'')
+            .filter(|quoted| quoted.starts_with("duckdb_"))
+            .collect();
+        assert_eq!(given, ENGINE_NAMES);
+        for (name, kind) in [
+            ("duckdb_connections", Kind::Gauge),
+            ("duckdb_threads_total", Kind::Counter),
+            ("duckdb_threads", Kind::Histogram),
+        ] {
+            let error = check_service(name, kind).unwrap_err();
+            assert!(error.contains("oplog.engine gives duckdb_"), "{error}");
+            assert_eq!(check_metric(name, kind), Ok(()));
+        }
+        assert_eq!(check_service("duckdb_queries_total", Kind::Counter), Ok(()));
     }
 
     #[test]

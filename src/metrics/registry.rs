@@ -3,6 +3,7 @@
 use super::family::{check_bounds, Family, Kind, Owner};
 use super::names;
 use super::series::Counted;
+use crate::excerpt::excerpt;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -151,7 +152,7 @@ impl Registry {
         help: &str,
         buckets: Option<&[f64]>,
     ) -> Result<(), String> {
-        names::check_metric(name, kind)?;
+        names::check_service(name, kind)?;
         let wanted = match (kind, buckets) {
             (Kind::Histogram, Some(buckets)) => Some(check_bounds(buckets)?),
             (_, Some(_)) => {
@@ -181,8 +182,8 @@ impl Registry {
         if family.is_used() {
             return Err(if family.kind == kind {
                 format!(
-                    "'{name}' has the buckets {:?} since its first use: describe a histogram before it is used",
-                    family.bounds
+                    "'{name}' has the buckets {} since its first use: describe a histogram before it is used",
+                    excerpt(&format!("{:?}", family.bounds))
                 )
             } else {
                 conflict(&family, kind, &[])
@@ -205,7 +206,7 @@ impl Registry {
         if families.by_name.len() >= METRICS_MAX && !give_way(families) {
             return Err(format!(
                 "'{}' would be one more than {METRICS_MAX} metrics: use labels, not names, to tell things apart",
-                names::shown(name)
+                excerpt(name)
             ));
         }
         if let Some(other) = names::taken(name, kind)
@@ -254,7 +255,7 @@ impl Registry {
             let family = match known {
                 Some(family) => family,
                 // Named by a version of oplog that allowed it, or by hand.
-                None if names::check_metric(&stored.name, stored.kind).is_err() => continue,
+                None if names::check_service(&stored.name, stored.kind).is_err() => continue,
                 None => {
                     let mut families = self.write();
                     let bounds = stored.bounds.clone();
@@ -356,8 +357,8 @@ fn conflict(family: &Family, kind: Kind, labels: &[&str]) -> String {
         .collect();
     format!(
         "'{name}' has the labels ({}) since its first use, these are ({}): give the same names each time",
-        listed(&have),
-        listed(labels)
+        excerpt(&listed(&have)),
+        excerpt(&listed(labels))
     )
 }
 

@@ -4,6 +4,7 @@ use super::family::{render_labels, Kind};
 use super::names;
 use super::render::Exposition;
 use super::Registry;
+use crate::excerpt::excerpt;
 use std::collections::{HashMap, HashSet};
 
 /// More samples than this are refused: a scraper would not take them.
@@ -48,8 +49,9 @@ impl Samples {
                 Some(kind @ (Kind::Counter | Kind::Gauge)) => kind,
                 _ => {
                     return Err(format!(
-                        "type of '{name}' is '{}': a sample is a counter or a gauge",
-                        names::shown(given)
+                        "type of '{}' is '{}': a sample is a counter or a gauge",
+                        excerpt(name),
+                        excerpt(given)
                     ))
                 }
             },
@@ -75,7 +77,7 @@ impl Samples {
         if !group.seen.insert(labels.clone()) {
             return Err(format!(
                 "'{name}' has two values for the labels {{{}}}: give one for each label set",
-                names::shown(&labels)
+                excerpt(&labels)
             ));
         }
         group.lines.push((labels, sample.value));

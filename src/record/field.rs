@@ -1,5 +1,7 @@
 //! The fields of an operation, declared once: the record path, the sidecar and the reference all read this table.
 
+use crate::excerpt::excerpt;
+
 /// What a field accepts and how it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -102,9 +104,13 @@ impl Field {
 
     /// What to say of a name that is no field.
     pub fn unknown(name: &str) -> String {
+        /// Longer names are like none, and comparing takes time with the square of the length.
+        const COMPARED_BYTES_MAX: usize = 64;
         let lower = name.to_ascii_lowercase();
+        let name = excerpt(name);
         let nearest = Self::ALL
             .iter()
+            .filter(|_| lower.len() <= COMPARED_BYTES_MAX)
             .map(|field| (strsim::jaro_winkler(&lower, field.name()), field.name()))
             .max_by(|a, b| a.0.total_cmp(&b.0));
         match nearest {

@@ -1,46 +1,61 @@
 //! An operation given as a JSON object.
 
-use super::{BatchBuilder, Field, Problem, Value};
-use serde_json::value::RawValue;
+use super::{BatchBuilder, Field, Kind, Problem, Value};
+use crate::json;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// Reads one JSON object as the builder's next row. A part that becomes `metadata` is kept to the letter.
 pub fn push_json(builder: &mut BatchBuilder, text: &str) -> Result<(), Problem> {
-    let object: BTreeMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(text).map_err(|error| {
-            Problem(format!(
+    let members = json::members(text).map_err(|error| {
+        Problem(format!(
             "{} is no operation: give a JSON object such as {{\"command\": \"import\"}} ({error})",
             Value::Text(text.into())
         ))
-        })?;
-    for (name, raw) in object {
+    })?;
+    // A null is pushed nowhere, and is given all the same.
+    let mut given = Vec::with_capacity(members.len());
+    for (key, raw) in members {
+        let name = decoded(key)?;
         let field = Field::by_name(&name).ok_or_else(|| Problem(Field::unknown(&name)))?;
+        if given.contains(&field) {
+            return Err(Problem(format!("{} is given twice", field.name())));
+        }
+        given.push(field);
         let value = match field {
-            Field::Metadata if raw.get() != "null" => Value::Json(raw.get().into()),
-            _ => value(raw.get()),
+            Field::Metadata if raw != "null" => Value::Json(raw.into()),
+            _ => value(field, raw)?,
         };
         builder.push(field, &value)?;
     }
     Ok(())
 }
 
-/// `raw` is valid JSON: its first character tells what it is.
-fn value(raw: &str) -> Value<'_> {
-    match raw.as_bytes().first() {
-        Some(b'n') => Value::Null,
-        Some(b't') => Value::Boolean(true),
-        Some(b'f') => Value::Boolean(false),
-        Some(b'"') => match serde_json::from_str::<Cow<'_, str>>(raw) {
-            Ok(text) => Value::Text(text),
-            Err(_) => Value::Json(raw.into()),
-        },
-        Some(b'{' | b'[') => Value::Json(raw.into()),
+/// The text that a JSON string stands for.
+fn decoded(raw: &str) -> Result<Cow<'_, str>, Problem> {
+    let plain = &raw[1..raw.len() - 1];
+    if !plain.contains('\\') {
+        return Ok(Cow::Borrowed(plain));
+    }
+    serde_json::from_str(raw)
+        .map(Cow::Owned)
+        .map_err(|error| Problem(format!("{} is no text: {error}", Value::Json(raw.into()))))
+}
+
+/// `raw` is a value of JSON: its first character tells what it is.
+fn value(field: Field, raw: &str) -> Result<Value<'_>, Problem> {
+    Ok(match raw.as_bytes() {
+        b"null" => Value::Null,
+        b"true" => Value::Boolean(true),
+        b"false" => Value::Boolean(false),
+        [b'"', ..] => Value::Text(decoded(raw)?),
+        [b'{' | b'[', ..] => Value::Json(raw.into()),
+        // A number that becomes text keeps all its digits.
+        _ if field.kind() == Kind::Text => Value::Text(raw.into()),
         _ => match raw.parse::<i128>() {
             Ok(integer) => Value::Integer(integer),
             Err(_) => raw.parse().map_or(Value::Json(raw.into()), Value::Double),
         },
-    }
+    })
 }
 
 #[cfg(test)]
@@ -79,6 +94,54 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_becomes_text_keeps_its_digits() {
+        for number in [
+            "7",
+            "1.10",
+            "-0",
+            "1e2",
+            "123456789012345678901234567890123456789012345",
+        ] {
+            let (builder, outcome) =
+                push(&format!(r#"{{"command": "x", "project_id": {number}}}"#));
+            assert_eq!(outcome, Ok(()));
+            let batch = builder.finish(Source::Record, 1).0.unwrap();
+            assert_eq!(batch.text(Field::ProjectId, 0), Some(number));
+        }
+    }
+
+    #[test]
+    fn what_duckdb_writes_and_rfc_8259_lacks_is_kept_to_the_letter() {
+        let (builder, outcome) =
+            push(r#"{"command": "x", "metadata": {"ratio": NaN, "best": -Infinity}}"#);
+        assert_eq!(outcome, Ok(()));
+        let batch = builder.finish(Source::Record, 1).0.unwrap();
+        assert_eq!(
+            batch.text(Field::Metadata, 0),
+            Some(r#"{"ratio": NaN, "best": -Infinity}"#)
+        );
+        assert_eq!(
+            push(r#"{"command": "x", "duration_ms": NaN}"#)
+                .1
+                .unwrap_err()
+                .0,
+            "duration_ms is NaN: a duration is 0 or more; leave it out if it is unknown"
+        );
+    }
+
+    #[test]
+    fn a_field_is_given_once() {
+        for twice in [
+            r#"{"command": "x", "command": "y"}"#,
+            r#"{"command": "x", "Command": "y"}"#,
+            r#"{"command": "x", "command": null}"#,
+            r#"{"command": null, "command": "x"}"#,
+        ] {
+            assert_eq!(push(twice).1.unwrap_err().0, "command is given twice");
+        }
+    }
+
+    #[test]
     fn a_text_as_metadata_stays_a_json_text() {
         let (builder, outcome) = push(r#"{"command": "x", "metadata": "plain"}"#);
         assert_eq!(outcome, Ok(()));
@@ -88,7 +151,14 @@ mod tests {
 
     #[test]
     fn what_is_no_object_says_so() {
-        for bad in ["", "{", "[]", "7", "{\"command\": }"] {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "7",
+            "{\"command\": }",
+            "{\"command\": \"\\ud800\"}",
+        ] {
             let problem = push(bad).1.unwrap_err().0;
             assert!(
                 problem.starts_with(&format!("'{bad}' is no operation: give a JSON object")),

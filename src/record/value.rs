@@ -4,6 +4,8 @@ use super::{Field, Kind, TEXT_BYTES_MAX};
 use crate::calendar::{
     format_local_time, format_time, parse_time, Unread, Zone, FIRST_US, LAST_US,
 };
+use crate::excerpt::excerpt;
+use crate::json;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -30,7 +32,7 @@ pub enum Value<'a> {
     LocalTime(i64),
     /// Microseconds.
     Interval(i64),
-    /// JSON that is known to be valid: a nested value, or a part of a JSON document.
+    /// JSON that DuckDB's own JSON is known to read: a nested value, or a part of a JSON document.
     Json(Cow<'a, str>),
 }
 
@@ -53,7 +55,6 @@ impl fmt::Display for Problem {
 impl fmt::Display for Value<'_> {
     /// The value as an error shows it: short, quoted if it is text.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN_CHARS_MAX: usize = 60;
         match self {
             Self::Null => formatter.write_str("NULL"),
             Self::Boolean(value) => write!(formatter, "{value}"),
@@ -63,10 +64,7 @@ impl fmt::Display for Value<'_> {
             Self::Time(value) => formatter.write_str(&format_time(*value)),
             Self::LocalTime(value) => formatter.write_str(&format_local_time(*value)),
             Self::Interval(value) => write!(formatter, "an INTERVAL of {} s", *value as f64 / 1e6),
-            Self::Text(text) | Self::Json(text) => match text.char_indices().nth(SHOWN_CHARS_MAX) {
-                None => write!(formatter, "'{text}'"),
-                Some((end, _)) => write!(formatter, "'{}…'", &text[..end]),
-            },
+            Self::Text(text) | Self::Json(text) => write!(formatter, "'{}'", excerpt(text)),
         }
     }
 }
@@ -153,9 +151,19 @@ pub(super) fn milliseconds(field: Field, value: &Value<'_>) -> Result<f64, Probl
 pub(super) fn count(field: Field, value: &Value<'_>) -> Result<i64, Problem> {
     let number = match value {
         Value::Integer(number) => Some(*number),
+        // Above 2^53 a double is no longer the number that was meant.
         Value::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
             Some(*number as i128)
         }
+        Value::Double(number) if number.fract() == 0.0 && (9e15..9.2e18).contains(number) => {
+            return Err(Problem::of(
+                field,
+                value,
+                "a DOUBLE of that size is not exact; give a BIGINT",
+            ));
+        }
+        // What is too large, and what is below zero.
+        Value::Double(number) if number.fract() == 0.0 => Some(*number as i128),
         Value::Text(text) => text.trim().parse().ok(),
         _ => None,
     };
@@ -198,7 +206,7 @@ pub(super) fn json<'a>(field: Field, value: &'a Value<'_>) -> Result<Cow<'a, str
     let text = match value {
         Value::Json(text) => Cow::Borrowed(text.as_ref()),
         Value::Text(text) => {
-            if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            if let Err(error) = json::check(text) {
                 return Err(Problem::of(
                     field,
                     value,

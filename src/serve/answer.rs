@@ -9,6 +9,7 @@ use super::reply::{Refusal, Reply};
 use super::route::{Lost, Route, Scope};
 use super::target::parameters;
 use super::{Problem, Source};
+use crate::excerpt::excerpt;
 use crate::metrics::Format;
 use hyper::header::ACCEPT;
 use hyper::http::request::Parts;
@@ -259,7 +260,9 @@ fn filters(query: &str, scope: Scope) -> Result<Vec<(String, String)>, Refusal> 
     if let Some(project) = scope {
         if let Some((_, given)) = filters.iter().find(|(name, _)| name == "project_id") {
             return Err(Refusal::bad_parameter(format!(
-                "project_id is '{given}', and the path names '{project}': leave the parameter out"
+                "project_id is '{given}', and the path names '{project}': leave the parameter out",
+                given = excerpt(given),
+                project = excerpt(&project)
             )));
         }
         filters.push(("project_id".to_owned(), project));

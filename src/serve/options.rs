@@ -1,5 +1,6 @@
 //! Where to listen and whom to answer.
 
+use crate::excerpt::excerpt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What `oplog_serve` was called with.
@@ -33,8 +34,7 @@ impl Options {
             }
             None if !ip.is_loopback() => {
                 return Err(format!(
-                    "address is '{address}', which other machines can reach: give a token too, or leave the address out"
-                ));
+                    "address is '{address}', which other machines can reach: give a token too, or leave the address out", address = excerpt(address)));
             }
             _ => {}
         }
@@ -59,7 +59,10 @@ fn parse_address(text: &str) -> Result<IpAddr, String> {
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(text);
     bare.parse().map_err(|_| {
-        format!("address is '{text}': give an IP address, such as 127.0.0.1, ::1 or 0.0.0.0")
+        format!(
+            "address is '{text}': give an IP address, such as 127.0.0.1, ::1 or 0.0.0.0",
+            text = excerpt(text)
+        )
     })
 }
 

@@ -6,6 +6,7 @@
 mod parse;
 
 use crate::calendar::{Interval, Zone, FIRST_US};
+use crate::excerpt::excerpt;
 use std::fmt;
 use std::time::Duration;
 
@@ -145,7 +146,8 @@ impl Setting {
             Type::Boolean => "give true or false",
             Type::UBigInt => "give a whole number",
         };
-        let value = value.ok_or_else(|| format!("{} is '{text}': {remedy}", self.name()))?;
+        let value =
+            value.ok_or_else(|| format!("{} is '{}': {remedy}", self.name(), excerpt(text)))?;
         self.check(value)
     }
 

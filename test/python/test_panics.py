@@ -19,8 +19,8 @@ def session():
 @pytest.mark.parametrize(
     ("query", "callback"),
     [
-        ("SELECT scalar_bind()", "bind"),
         ("SELECT scalar_start()", "start"),
+        ("SELECT scalar_plan()", "plan"),
         ("SELECT scalar_call()", "call"),
         ("FROM table_bind()", "bind"),
         ("FROM table_start()", "start"),

@@ -1,13 +1,19 @@
 //! An extension on oplog's host layer whose functions panic, each in the callback that its name says. The tests load it
 //! and see that every panic is an SQL error and that the session goes on.
 
+#[allow(dead_code)]
+#[path = "../../../src/excerpt.rs"]
+mod excerpt;
 #[allow(dead_code, unused_imports)]
 #[path = "../../../src/host/mod.rs"]
 mod host;
+#[allow(dead_code)]
+#[path = "../../../src/json.rs"]
+mod json;
 
 use host::{
     Chunk, ColumnMut, Context, ExtensionAccess, ExtensionInfo, Host, LogicalType, Overload, Scalar,
-    ScalarBind, Table, TableBind, TableOutput, TypeId,
+    Table, TableBind, TableOutput, TypeId,
 };
 
 /// A state whose destructor panics, where the function is about destructors.
@@ -26,7 +32,7 @@ macro_rules! scalar {
         struct $type;
 
         impl Scalar for $type {
-            type Bound = State;
+            type Plan = State;
             type Local = State;
 
             const NAME: &'static str = $name;
@@ -35,15 +41,15 @@ macro_rules! scalar {
                 returns: TypeId::BigInt,
             }];
 
-            fn bind(&self, _: &ScalarBind<'_>) -> Result<State, String> {
-                assert!($callback != "bind", "panicked in bind");
+            fn start(&self, _: &Context) -> Result<State, String> {
+                assert!($callback != "start", "panicked in start");
                 Ok(State {
                     panics: $callback == "drop",
                 })
             }
 
-            fn start(&self, _: &State, _: &Context) -> Result<State, String> {
-                assert!($callback != "start", "panicked in start");
+            fn plan(&self, _: &[LogicalType]) -> Result<State, String> {
+                assert!($callback != "plan", "panicked in plan");
                 Ok(State {
                     panics: $callback == "drop",
                 })
@@ -66,8 +72,8 @@ macro_rules! scalar {
     };
 }
 
-scalar!(ScalarInBind, "scalar_bind", "bind");
 scalar!(ScalarInStart, "scalar_start", "start");
+scalar!(ScalarInPlan, "scalar_plan", "plan");
 scalar!(ScalarInCall, "scalar_call", "call");
 scalar!(ScalarInDrop, "scalar_drop", "drop");
 
@@ -121,8 +127,8 @@ fn register(host: &Host<'_>) -> Result<(), String> {
         std::env::var_os("HOST_PANICS_IN_LOAD").is_none(),
         "panicked in load"
     );
-    host.register_scalar(ScalarInBind)?;
     host.register_scalar(ScalarInStart)?;
+    host.register_scalar(ScalarInPlan)?;
     host.register_scalar(ScalarInCall)?;
     host.register_scalar(ScalarInDrop)?;
     for (name, callback) in [
