@@ -11,6 +11,7 @@ mod observed;
 mod open;
 mod recorded;
 mod registry;
+mod relocate;
 mod server;
 mod shared;
 mod spans;
@@ -18,13 +19,14 @@ mod spans;
 pub use observed::{Observed, RetentionRun};
 pub use open::open_journal;
 use recorded::Recorded;
+pub use relocate::{leave, spool_places, Arrived, Transfer};
 
 use crate::journal::{Durability, Queue, QueueFigures, Recovery};
 use crate::metrics::Metrics;
 use crate::record::{Batch, PART_BYTES_MAX};
 use crate::settings::{Setting, Settings, Value};
 use crate::spans::{SpanFigures, Spans};
-use crate::store::{Place, Purged, Reader};
+use crate::store::{OpenError, Place, Purged, Reader};
 use crate::writer::Command;
 use server::Serving;
 use std::path::{Path, PathBuf};
@@ -232,7 +234,8 @@ impl Engine {
 
     /// Moves the log to another file; returns how many rows moved.
     pub fn move_to(&self, path: &Path) -> Result<u64, String> {
-        let path = registry::absolute(path);
+        crate::store::check_given(path)?;
+        let path = crate::store::resolve(path).map_err(OpenError::into_text)?;
         self.flush()?;
         let mut registered = lock(&self.registered);
         if self.status().place == Place::File(path.clone()) {

@@ -1,21 +1,22 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
 mod commit;
+mod relocate;
 mod revive;
 mod set_aside;
 
 use crate::alerts::{Rule, RuleChange};
-use crate::engine::{open_journal, Shared};
-use crate::journal::{Durability, Origin, Queue, Spools};
-use crate::metrics::{assemble, Metrics, StoredFamily, Totals};
+use crate::engine::{spool_places, Shared};
+use crate::journal::{Durability, Origin, Spools};
+use crate::metrics::Totals;
 use crate::resources::SAMPLE_INTERVAL_US;
 use crate::settings::{Setting, Value};
-use crate::store::{self, Clock, OpenError, Place, Purged, Store};
+use crate::store::{Clock, Place, Purged, Store};
 use crate::trusted_clock::TrustedClock;
 use revive::Failures;
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +52,7 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         failures: Failures::default(),
         clock: TrustedClock::new(crate::clock::now_us(), None, Instant::now()),
         spools: None,
+        knows_spool_places: true,
         spools_stored: Vec::new(),
         spools_at: Instant::now(),
         totals: Totals::default(),
@@ -81,6 +83,8 @@ struct Writer<'a> {
     clock: TrustedClock,
     /// What other processes recorded for this log; none before the first look, and after one that failed.
     spools: Option<Spools>,
+    /// Whether these are in all the places that the log has had.
+    knows_spool_places: bool,
     /// The positions that the log has.
     spools_stored: Vec<(String, u64)>,
     spools_at: Instant,
@@ -150,17 +154,22 @@ impl Writer<'_> {
     /// Takes in what other processes have recorded for this log, a part at a time.
     fn take_in_spools(&mut self) -> Result<(), String> {
         self.spools_at = Instant::now() + SPOOL_INTERVAL;
-        let Some(path) = self.store.place().path().map(Path::to_path_buf) else {
+        if self.store.place().path().is_none() {
             return Ok(());
-        };
+        }
         if self.spools.is_none() {
             // What was taken in before a crash is recognised in the log, so it has to be there.
             self.commit_all()?;
             self.spools_stored = self.store.spool_positions()?;
         }
-        let spools = self
-            .spools
-            .get_or_insert_with(|| Spools::beside(&path, self.spools_stored.clone()));
+        let spools = match &mut self.spools {
+            Some(spools) => spools,
+            none => {
+                let (places, are_all) = spool_places(&self.store)?;
+                self.knows_spool_places = are_all;
+                none.insert(Spools::beside(places, &self.spools_stored))
+            }
+        };
         let mut found = spools.look(&mut |ids| self.store.recorded(ids))?;
         let mut taken = 0;
         for (stamp, batch) in std::mem::take(&mut found.batches) {
@@ -190,6 +199,9 @@ impl Writer<'_> {
         if found.positions != self.spools_stored {
             self.store.put_spool_positions(&found.positions)?;
             self.spools_stored.clone_from(&found.positions);
+        }
+        if !self.knows_spool_places {
+            self.spools = None;
         }
         found.discard().map_err(|error| error.to_string())
     }
@@ -281,73 +293,4 @@ impl Writer<'_> {
             }
         }
     }
-
-    fn move_to(&mut self, path: &Path) -> Result<u64, String> {
-        // One place at a time gives out numbers: callers wait until the log has arrived.
-        self.shared.queue.pause();
-        let moved = self.move_paused(path);
-        self.shared.queue.resume();
-        moved
-    }
-
-    /// Commits what a process that is gone has left in the target's journal to the target, before anything is put behind
-    /// it.
-    fn take_in_journal(&self, path: &Path) -> Result<Vec<StoredFamily>, String> {
-        let mut target =
-            store::open_at(&Place::File(path.to_path_buf())).map_err(OpenError::into_text)?;
-        let next_seq = target.next_seq()?;
-        let metrics = Metrics::default();
-        metrics.restore(&stored_totals(&target)?);
-        let Some((journal, recovery)) = open_journal(target.place(), next_seq)? else {
-            return stored_totals(&target);
-        };
-        let mut totals = Totals::default();
-        let waiting = Queue::new(next_seq, Some((journal, recovery.next_seq)));
-        while !waiting.is_empty() {
-            let batches = waiting.take()?;
-            metrics.count_committed(&batches, 0, &self.shared.rules());
-            target.commit(&batches, &[], &totals.changes(&metrics.registry))?;
-            waiting.committed(batches);
-        }
-        waiting.stop("it is empty");
-        self.shared.recovered(recovery);
-        stored_totals(&target)
-    }
-
-    fn move_paused(&mut self, path: &Path) -> Result<u64, String> {
-        // With the operations go all totals, since they move as they are stored.
-        self.shared.metrics.registry.set_unsaved();
-        self.commit_all()?;
-        self.commit();
-        let of_target = self.take_in_journal(path)?;
-        let old_place = self.store.place().clone();
-        let moved = self.store.move_to(path);
-        if *self.store.place() != old_place {
-            // Even a move that failed late has switched to the new file.
-            self.shared.metrics.restore(&of_target);
-            self.totals.failed();
-            self.counted_seq = 0;
-            let next_seq = self.store.next_seq()?;
-            let journal = match open_journal(self.store.place(), next_seq) {
-                Ok(journal) => journal.map(|(journal, _)| journal),
-                Err(error) => {
-                    self.shared.note(format!(
-                        "what is recorded survives a kill only once it is committed ({error})"
-                    ));
-                    None
-                }
-            };
-            self.shared.moved(&self.store);
-            self.spools = None;
-            self.shared
-                .move_spans(&self.store, journal.as_ref(), next_seq);
-            self.shared.queue.resume_at(next_seq, journal);
-        }
-        moved
-    }
-}
-
-fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
-    let (families, values) = store.totals()?;
-    Ok(assemble(&families, &values))
 }

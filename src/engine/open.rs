@@ -1,6 +1,7 @@
 //! Opening an engine: the log where it should be, or what stands in for it, with what the last process left behind.
 
-use super::registry::{self, absolute};
+use super::registry;
+use super::relocate;
 use super::server::Serving;
 use super::shared::describe;
 use super::spans::open_spans;
@@ -9,7 +10,7 @@ use crate::journal::{self, Journal, Limits, Queue, Recovery};
 use crate::metrics::{assemble, Metrics};
 use crate::settings::Settings;
 use crate::spans::Spans;
-use crate::store::{self, OpenError, Opened, Place};
+use crate::store::{self, absolute, OpenError, Opened, Place};
 use crate::writer;
 use std::path::{Path, PathBuf};
 use std::sync::{mpsc, Arc, Mutex, OnceLock, RwLock};
@@ -19,14 +20,15 @@ impl Engine {
     /// is the same file share one engine.
     pub fn open(host_path: Option<&Path>) -> Result<Arc<Self>, String> {
         let wanted = match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
-            Some(path) => Place::File(PathBuf::from(path)),
-            None => host_path.map_or(Place::Memory, |path| {
-                Place::File(PathBuf::from(format!("{}.oplog", path.display())))
-            }),
+            Some(path) => Wanted::named(PathBuf::from(path)),
+            None => host_path.map_or(Ok(Place::Memory), Wanted::beside),
         };
-        let engine = match wanted.path().map(absolute) {
-            None => Self::start(&Place::Memory).map(Self::shared),
-            Some(path) => registry::get_or_open(&path, || Self::start(&Place::File(path.clone()))),
+        let engine = match wanted {
+            Ok(Place::Memory) => Self::start(Ok(&Place::Memory)).map(Self::shared),
+            Ok(Place::File(path)) => {
+                registry::get_or_open(&path, || Self::start(Ok(&Place::File(path.clone()))))
+            }
+            Err(error) => Self::start(Err(error)).map(Self::shared),
         }?;
         if let Some(path) = host_path {
             engine.shared.observed.add_host(&absolute(path));
@@ -42,11 +44,19 @@ impl Engine {
         engine
     }
 
-    fn start(wanted: &Place) -> Result<Self, String> {
-        let (opened, role, journaled) = match open_with_journal(wanted) {
-            Ok((opened, journaled)) => (opened, Role::Owner, journaled),
-            Err(error) => {
-                let (opened, role) = fall_back(error, wanted)?;
+    fn start(wanted: Result<&Place, Unwanted>) -> Result<Self, String> {
+        let wanted_place = wanted.as_ref().ok().copied();
+        let (opened, role, journaled) = match wanted {
+            Ok(place) => match open_with_journal(place) {
+                Ok((opened, journaled)) => (opened, Role::Owner, journaled),
+                Err(error) => {
+                    let path = place.path().unwrap_or(Path::new(""));
+                    let (opened, role) = fall_back(error, path)?;
+                    (opened, role, None)
+                }
+            },
+            Err(Unwanted { path, error }) => {
+                let (opened, role) = fall_back(error, &path)?;
                 (opened, role, None)
             }
         };
@@ -54,8 +64,8 @@ impl Engine {
         let mut settings = Settings::default();
         notes.extend(settings.adopt(&store.settings()?));
         let next_seq = store.next_seq()?;
-        let spool = match (role, wanted) {
-            (Role::Guest, Place::File(path)) => Some(journal::spool_beside(path)),
+        let spool = match (role, wanted_place) {
+            (Role::Guest, Some(Place::File(path))) => Some(journal::spool_beside(path)),
             _ => None,
         };
         let journaled = match &spool {
@@ -131,10 +141,41 @@ impl Engine {
     }
 }
 
+/// A path at which there can be no log.
+struct Unwanted {
+    path: PathBuf,
+    error: OpenError,
+}
+
+/// Where the log of a host should be.
+enum Wanted {}
+
+impl Wanted {
+    /// At a path that somebody has named.
+    fn named(path: PathBuf) -> Result<Place, Unwanted> {
+        store::check_given(&path)
+            .map_err(OpenError::Unusable)
+            .and_then(|()| store::resolve(&path))
+            .map(Place::File)
+            .map_err(|error| Unwanted { path, error })
+    }
+
+    /// Beside the host's file: the file itself, however it is spelled and whatever links lead to it, so that there is one
+    /// log.
+    fn beside(host: &Path) -> Result<Place, Unwanted> {
+        let mut path = absolute(host).into_os_string();
+        path.push(".oplog");
+        let path = PathBuf::from(path);
+        store::resolve(&path)
+            .map(Place::File)
+            .map_err(|error| Unwanted { path, error })
+    }
+}
+
 /// A log and its journal. A journal that cannot be read makes the log unusable too: its records are acknowledged, and
 /// would be taken for committed ones if new records got their numbers.
 fn open_with_journal(wanted: &Place) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
-    let opened = store::open(wanted)?;
+    let opened = relocate::open(wanted)?;
     let next_seq = opened.store.next_seq().map_err(OpenError::Unusable)?;
     let journaled = open_journal(opened.store.place(), next_seq).map_err(OpenError::Unusable)?;
     Ok((opened, journaled))
@@ -162,9 +203,9 @@ fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>,
 }
 
 /// A log in memory in place of one that cannot be opened, and why.
-fn fall_back(error: OpenError, wanted: &Place) -> Result<(Opened, Role), String> {
+fn fall_back(error: OpenError, wanted: &Path) -> Result<(Opened, Role), String> {
     let mut opened = store::open(&Place::Memory).map_err(OpenError::into_text)?;
-    let path = wanted.path().unwrap_or(Path::new("")).display().to_string();
+    let path = wanted.display();
     let (role, note) = match error {
         OpenError::Locked(_) => (
             Role::Guest,

@@ -4,6 +4,7 @@
 //! apart, and two that write one file would destroy it.
 
 use super::{lock, Engine, Role};
+use crate::store::absolute;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, Weak};
@@ -88,16 +89,4 @@ pub fn claim(path: &Path, engine: Option<&Weak<Engine>>) -> Result<(), String> {
 pub fn release(path: &Path) {
     lock(&OPEN.engines).remove(path);
     OPEN.released.notify_all();
-}
-
-/// One path for one file, however it is spelled: links resolved as far as the file exists.
-pub fn absolute(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    if let Ok(canonical) = path.canonicalize() {
-        return canonical;
-    }
-    match (path.parent().map(Path::canonicalize), path.file_name()) {
-        (Some(Ok(parent)), Some(name)) => parent.join(name),
-        _ => path,
-    }
 }

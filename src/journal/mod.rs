@@ -29,3 +29,25 @@ pub use {
     spool::{spool_beside, Spools, SPOOL_LIMITS},
 };
 use {error::AppendError, frame::Frame, reader::Reader};
+
+use std::path::Path;
+
+/// Whether files of a journal stand beside a log: segments or a file of spans, told by their first bytes.
+pub fn stands_beside(log: &Path) -> bool {
+    use std::io::Read;
+    let names = segment::Names::beside(log);
+    let Ok(listed) = std::fs::read_dir(&names.directory) else {
+        return false;
+    };
+    listed.flatten().any(|entry| {
+        let name = entry.file_name();
+        let is_named = names.number(&name).is_some() || names.spans().file_name() == Some(&name);
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let mut magic = [0; 8];
+        is_named
+            && is_file
+            && std::fs::File::open(entry.path())
+                .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
+            && (&magic == segment::MAGIC || &magic == spans::MAGIC)
+    })
+}

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub const HEADER_BYTES: usize = 40;
 pub const FORMAT_VERSION: u32 = 1;
-const MAGIC: &[u8; 8] = b"oplogjnl";
+pub const MAGIC: &[u8; 8] = b"oplogjnl";
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 
 mod frame;
 
-pub use frame::{ended, read_started, started, Started};
+pub use frame::{ended, read_started, started, Started, MAGIC};
 
 use super::durable::write_whole;
 use super::error::{FileError, OpenError};

@@ -44,9 +44,9 @@ pub fn spool_beside(log: &Path) -> PathBuf {
     ))
 }
 
-/// The spools beside a log, as its owner sees them.
+/// The spools beside a log, as its owner sees them: where it is, and where it was when a guest began.
 pub struct Spools {
-    log: PathBuf,
+    logs: Vec<PathBuf>,
     /// By the spool's path.
     seen: BTreeMap<PathBuf, Progress>,
 }
@@ -128,22 +128,19 @@ impl Found {
 
 impl Spools {
     /// `positions` are what [`Found::positions`] gave last.
-    pub fn beside(log: &Path, positions: Vec<(String, u64)>) -> Self {
-        let directory = Names::beside(log).directory;
-        let seen = positions
-            .into_iter()
-            .map(|(name, next_seq)| {
+    pub fn beside(logs: Vec<PathBuf>, positions: &[(String, u64)]) -> Self {
+        let mut seen = BTreeMap::new();
+        for (name, next_seq) in positions {
+            // A name is one of a spool beside the log that it begins with.
+            for log in logs.iter().filter(|log| is_beside(log, name)) {
                 let progress = Progress {
-                    next_seq,
+                    next_seq: *next_seq,
                     ..Progress::default()
                 };
-                (directory.join(name), progress)
-            })
-            .collect();
-        Self {
-            log: log.to_path_buf(),
-            seen,
+                seen.insert(Names::beside(log).directory.join(name), progress);
+            }
         }
+        Self { logs, seen }
     }
 
     /// The next operations of all spools.
@@ -155,7 +152,7 @@ impl Spools {
         let mut bytes = 0;
         let spools = self.list().map_err(|error| error.to_string())?;
         self.seen.retain(|spool, _| spools.contains_key(spool));
-        for (spool, files) in spools {
+        for (spool, (log, files)) in spools {
             if bytes >= TAKE_BYTES_MAX {
                 break;
             }
@@ -178,7 +175,7 @@ impl Spools {
                 }
             }
             if files.has_spans && lock.is_some() && read == Read::Whole {
-                match found.add_spans(&spool, &self.log, in_log) {
+                match found.add_spans(&spool, &log, in_log) {
                     // The next look tries again.
                     Err(error) if !progress.is_noted => {
                         progress.is_noted = true;
@@ -201,35 +198,48 @@ impl Spools {
         Ok(found)
     }
 
-    /// The spools that have something to take in.
-    fn list(&self) -> Result<BTreeMap<PathBuf, Files>, FileError> {
-        let names = Names::beside(&self.log);
-        let mut spools: BTreeMap<PathBuf, Files> = BTreeMap::new();
-        let Some(log_name) = self.log.file_name().and_then(|name| name.to_str()) else {
-            return Ok(spools);
-        };
-        let prefix = format!("{log_name}.spool-");
-        let entries = Disk
-            .list(&names.directory)
-            .map_err(FileError::of("list", &names.directory))?;
-        for entry in entries {
-            let Some((spool, _)) = entry
-                .to_str()
-                .filter(|name| name.starts_with(&prefix))
-                .and_then(|name| name.split_once(".journal."))
-            else {
-                continue;
+    /// The spools that have something to take in, and the places of the log that they are beside.
+    fn list(&self) -> Result<BTreeMap<PathBuf, (PathBuf, Files)>, FileError> {
+        let mut spools: BTreeMap<PathBuf, (PathBuf, Files)> = BTreeMap::new();
+        for (place, log) in self.logs.iter().enumerate() {
+            let directory = Names::beside(log).directory;
+            let entries = match Disk.list(&directory) {
+                // A directory that the log has left may be gone.
+                Err(error) if place > 0 && error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(FileError::of("list", &directory))?,
             };
-            let spool = names.directory.join(spool);
-            let of_spool = Names::beside(&spool);
-            if let Some(number) = of_spool.number(&entry) {
-                spools.entry(spool).or_default().segments.insert(number);
-            } else if of_spool.spans().file_name() == Some(&entry) {
-                spools.entry(spool).or_default().has_spans = true;
+            for entry in entries {
+                let Some((spool, _)) = entry
+                    .to_str()
+                    .filter(|name| is_beside(log, name))
+                    .and_then(|name| name.split_once(".journal."))
+                else {
+                    continue;
+                };
+                let spool = directory.join(spool);
+                let of_spool = Names::beside(&spool);
+                let number = of_spool.number(&entry);
+                let has_spans = of_spool.spans().file_name() == Some(&entry);
+                if number.is_none() && !has_spans {
+                    continue;
+                }
+                let (_, files) = spools
+                    .entry(spool)
+                    .or_insert_with(|| (log.clone(), Files::default()));
+                files.segments.extend(number);
+                files.has_spans |= has_spans;
             }
         }
         Ok(spools)
     }
+}
+
+/// Whether a name is one of a spool beside a log.
+fn is_beside(log: &Path, name: &str) -> bool {
+    log.file_name()
+        .and_then(|log| log.to_str())
+        .and_then(|log| name.strip_prefix(log))
+        .is_some_and(|rest| rest.starts_with(".spool-"))
 }
 
 #[derive(PartialEq, Eq)]

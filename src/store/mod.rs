@@ -8,15 +8,19 @@ mod append;
 mod damage;
 mod hold;
 mod open;
+mod place;
 mod read;
+mod relocate;
 mod retain;
 mod salvage;
 mod schema;
 mod segments;
 mod totals;
 
-pub use open::{make_way, mend, open, open_at, reopen, OpenError, Opened};
+pub use open::{make_way, mend, open, peek, reopen, OpenError, Opened};
+pub use place::{absolute, check_given, resolve};
 pub use read::{Parameter, Reader};
+pub use relocate::{Copying, Mark};
 pub use retain::{Purged, RetentionPolicy};
 
 use crate::host::{Connection, Instance};

@@ -2,10 +2,11 @@
 
 use super::damage::{self, Finding};
 use super::hold::{self, Hold};
+use super::place::{self, check_path, may_set_aside, There};
 use super::schema::{self, SchemaError};
-use super::{salvage, Place, Segments, Store};
+use super::{relocate, salvage, Place, Segments, Store};
 use crate::host::{Connection, Instance};
-use std::io::Read;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,9 +26,6 @@ const SETTINGS: &[(&str, &str)] = &[
 
 /// Files up to this size are read to their end on LOAD: some milliseconds.
 const CHECKED_BYTES_MAX: u64 = 32 * 1024 * 1024;
-
-/// A chain of moved logs longer than this is a loop.
-const MOVES_MAX: usize = 8;
 
 /// Why a log cannot be opened where it should be.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,34 +52,22 @@ pub struct Opened {
     pub notes: Vec<String>,
 }
 
-/// Opens a log where it should be; a damaged file is set aside for a fresh one. What cannot be opened is the caller's to
-/// answer, usually with a log in memory.
+/// Opens the log at this very place, wherever it says that it went. A damaged file that is oplog's is set aside for a
+/// fresh one. What cannot be opened is the caller's to answer, usually with a log in memory.
 pub fn open(place: &Place) -> Result<Opened, OpenError> {
-    let mut notes = Vec::new();
-    let mut place = place.clone();
-    for _ in 0..MOVES_MAX {
-        let store = match open_at(&place) {
-            Err(OpenError::Damaged(error)) => {
-                let (store, note) = repaired(&place, error)?;
-                notes.extend(note);
-                store
-            }
-            other => {
-                let (store, note) = checked(other?)?;
-                notes.extend(note);
-                store
-            }
-        };
-        let moved = schema::meta(&store.connection, "moved_to").map_err(OpenError::Unusable)?;
-        let Some(moved) = moved else {
-            return Ok(Opened { store, notes });
-        };
-        notes.push(format!("the log was moved to {moved} by oplog_open()"));
-        place = Place::File(PathBuf::from(moved));
-    }
-    Err(OpenError::Unusable(
-        "the log was moved in a circle; remove the files, or name one with OPLOG_PATH".into(),
-    ))
+    let (store, note) = match open_at(place) {
+        Err(OpenError::Damaged(error)) if place.path().is_some_and(|path| !may_set_aside(path)) => {
+            return Err(OpenError::Unusable(format!(
+                "{error}; it bears no mark of oplog's and is left alone"
+            )));
+        }
+        Err(OpenError::Damaged(error)) => repaired(place, error)?,
+        other => checked(other?)?,
+    };
+    Ok(Opened {
+        store,
+        notes: note.into_iter().collect(),
+    })
 }
 
 /// A log whose blocks are whole: where some are not, what is left of it in a fresh one, and what was done.
@@ -103,20 +89,139 @@ pub fn mend(path: &Path) -> Result<(Store, String), OpenError> {
     salvage::salvage(path, "blocks of it do not have their checksum")
 }
 
-/// Opens the log at this very place, wherever it says that it went.
-pub fn open_at(place: &Place) -> Result<Store, OpenError> {
-    if let Place::File(path) = place {
-        check_path(path)?;
+/// Opens the log at this very place, or nothing.
+fn open_at(place: &Place) -> Result<Store, OpenError> {
+    let there = look(place)?;
+    open_there(place, there)
+}
+
+/// What is at a place, once it is known that it may be opened.
+fn look(place: &Place) -> Result<There, OpenError> {
+    let Place::File(path) = place else {
+        return Ok(There::Nothing);
+    };
+    let there = check_path(path)?;
+    // To open a database that is not ours for writing would fold its write-ahead log into it.
+    if there == There::Database && wal(path).exists() && !crate::journal::stands_beside(path) {
+        match peek(path) {
+            // Whatever else is wrong shows again.
+            Err(error @ OpenError::Unusable(_)) => return Err(error),
+            Ok(_) | Err(OpenError::Locked(_) | OpenError::Damaged(_)) => {}
+        }
     }
-    open_unchecked(place)
+    Ok(there)
+}
+
+/// Opens one more log in an instance that has one, so that rows can be copied between them.
+pub(super) fn open_beside(instance: &Instance, path: &Path) -> Result<Store, OpenError> {
+    let place = Place::File(path.to_path_buf());
+    let mut there = look(&place)?;
+    place::remove_unfinished(path);
+    if there == There::Nothing {
+        create(instance, path)?;
+        there = There::Database;
+    }
+    open_in(instance, &place, there).map_err(|failed| told(&place, failed))
+}
+
+/// Makes a log under another name and puts it in its place whole, so that a crash leaves none that is half made.
+fn create(instance: &Instance, path: &Path) -> Result<(), OpenError> {
+    let new = place::unfinished(path);
+    let place = Place::File(new.clone());
+    let made = open_in(instance, &place, There::Nothing)
+        .map_err(|failed| told(&Place::File(path.to_path_buf()), failed))
+        .and_then(|log| log.detach().map_err(OpenError::Unusable))
+        .and_then(|()| {
+            place::rename_new(&new, path)
+                .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())))
+        });
+    if made.is_err() {
+        place::remove_unfinished(path);
+    }
+    made
+}
+
+/// Makes a database of an empty file.
+fn fill(instance: &Instance, path: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    // DuckDB takes no empty file for a database.
+    let new = place::unfinished(path);
+    let made = attach(instance, &Place::File(new.clone()))
+        .and_then(|(connection, catalog)| {
+            connection.execute(&format!(
+                "CHECKPOINT {catalog}; USE memory; DETACH {catalog}"
+            ))
+        })
+        .and_then(|()| std::fs::read(&new).map_err(failed));
+    let _ = std::fs::remove_file(&new);
+    place::fill(path, &made?).map_err(failed)
+}
+
+/// What a log says of itself, without a change to it: the rows of its table `meta`.
+pub fn peek(path: &Path) -> Result<BTreeMap<String, String>, OpenError> {
+    let unusable = |what: &str| Err(OpenError::Unusable(format!("{} {what}", path.display())));
+    if place::is_path_open_here(path) {
+        let text = format!("{} is open in this process", path.display());
+        return Err(OpenError::Locked(text));
+    }
+    match check_path(path)? {
+        There::Database => {}
+        There::Nothing => return unusable("is not there"),
+        There::Empty => return unusable("is empty"),
+    }
+    let place = Place::File(path.to_path_buf());
+    let read = || {
+        let instance = Instance::open(SETTINGS)?;
+        let connection = instance.connect()?;
+        connection.execute(&format!(
+            "SET temp_directory = ''; ATTACH {} AS peeked (READ_ONLY); USE peeked",
+            quoted(path)?
+        ))?;
+        let kind = schema::is_log(&connection)?;
+        let meta = match kind {
+            Some(true) => schema::all_meta(&connection)?,
+            _ => BTreeMap::new(),
+        };
+        Ok((kind, meta))
+    };
+    match read().map_err(|error| why(&place, error))? {
+        (Some(true), meta) => Ok(meta),
+        (Some(false), _) => Err(no_log(path)),
+        (None, _) => Err(OpenError::Damaged(format!(
+            "{} is a database with nothing in it",
+            path.display()
+        ))),
+    }
+}
+
+fn no_log(path: &Path) -> OpenError {
+    OpenError::Unusable(format!(
+        "{} is a database, but no log of oplog: give another path",
+        path.display()
+    ))
+}
+
+/// A path as a text in SQL.
+fn quoted(path: &Path) -> Result<String, String> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| format!("{} is not valid UTF-8, which DuckDB needs", path.display()))?;
+    Ok(format!("'{}'", text.replace('\'', "''")))
 }
 
 /// Opens a log anew whose engine is of no use any more, in this process; and what there is to say about that.
 pub fn reopen(place: &Place) -> Result<(Store, Option<String>), OpenError> {
-    match open_unchecked(place) {
-        Err(OpenError::Damaged(error)) => repaired(place, error),
-        other => other.map(|store| (store, None)),
+    let (store, note) = match open_unchecked(place) {
+        Err(OpenError::Damaged(error)) => repaired(place, error)?,
+        other => (other?, None),
+    };
+    // What this process goes on with is the log: a move that failed has not happened.
+    if let Some(mark) = store.mark().map_err(OpenError::Unusable)? {
+        if !mark.is_done {
+            store.forget_mark(&mark).map_err(OpenError::Unusable)?;
+        }
     }
+    Ok((store, note))
 }
 
 /// What is left of a damaged log.
@@ -158,36 +263,87 @@ pub fn make_way(path: &Path) -> Result<Option<PathBuf>, String> {
 }
 
 pub(super) fn open_unchecked(place: &Place) -> Result<Store, OpenError> {
+    let is_there = place.path().is_some_and(|path| path.exists());
+    open_there(
+        place,
+        if is_there {
+            There::Database
+        } else {
+            There::Nothing
+        },
+    )
+}
+
+fn open_there(place: &Place, there: There) -> Result<Store, OpenError> {
     let instance = Instance::open(SETTINGS).map_err(OpenError::Unusable)?;
-    let (connection, catalog) = match attach(&instance, place) {
-        Ok(attached) => attached,
-        Err(error) => {
-            drop(instance);
-            return Err(why(place, error));
-        }
-    };
-    let hold = match place {
-        Place::Memory => None,
-        Place::File(path) => hold(path)?,
-    };
-    if let Err(error) = schema::migrate(&connection) {
-        // Closed before anybody looks: these locks are our own.
-        drop((connection, instance, hold));
-        return Err(explained(place, error));
+    let connection = instance.connect().map_err(OpenError::Unusable)?;
+    spill_beside(&connection, place).map_err(OpenError::Unusable)?;
+    drop(connection);
+    // Closed before anybody looks at the file: these locks would be our own.
+    let opened = open_in(&instance, place, there);
+    drop(instance);
+    opened.map_err(|failed| told(place, failed))
+}
+
+fn told(place: &Place, failed: Failed) -> OpenError {
+    match failed {
+        Failed::Told(error) => error,
+        Failed::Engine(error) => why(place, error),
+        Failed::Schema(error) => explained(place, error),
     }
-    let segments = match place {
-        Place::Memory => Some(Segments::begin(&connection, &catalog).map_err(OpenError::Unusable)?),
-        Place::File(_) => None,
+}
+
+/// Names the directory that large questions spill to. It is made when one does, and stays the same from then on.
+pub(super) fn spill_beside(connection: &Connection, place: &Place) -> Result<(), String> {
+    let directory = match place {
+        // Without a directory there is nowhere to spill: memory has its limit and retention its size.
+        Place::Memory => "''".to_owned(),
+        Place::File(path) => quoted(&PathBuf::from(format!("{}.tmp", path.display())))?,
     };
-    Ok(Store {
-        connection,
-        instance,
-        catalog,
-        place: place.clone(),
-        hold,
-        segments,
-        rows_left_by_size_purge: None,
-    })
+    connection.execute(&format!("SET temp_directory = {directory}"))
+}
+
+/// Why a log could not be opened, before anybody has looked into it.
+enum Failed {
+    Told(OpenError),
+    Engine(String),
+    Schema(SchemaError),
+}
+
+fn open_in(instance: &Instance, place: &Place, there: There) -> Result<Store, Failed> {
+    if let (There::Empty, Place::File(path)) = (there, place) {
+        fill(instance, path).map_err(|error| Failed::Told(OpenError::Unusable(error)))?;
+    }
+    let (connection, catalog) = attach(instance, place).map_err(Failed::Engine)?;
+    let prepared = || {
+        let hold = match place {
+            Place::Memory => None,
+            Place::File(path) => hold(path).map_err(Failed::Told)?,
+        };
+        schema::migrate(&connection).map_err(Failed::Schema)?;
+        relocate::settle(&connection, place).map_err(Failed::Engine)?;
+        let segments = match place {
+            Place::Memory => Some(Segments::begin(&connection, &catalog).map_err(Failed::Engine)?),
+            Place::File(_) => None,
+        };
+        Ok((hold, segments))
+    };
+    match prepared() {
+        Ok((hold, segments)) => Ok(Store {
+            connection,
+            instance: instance.clone(),
+            catalog,
+            place: place.clone(),
+            hold,
+            segments,
+            rows_left_by_size_purge: None,
+        }),
+        Err(failed) => {
+            // The instance may be another log's too.
+            let _ = connection.execute(&format!("USE memory; DETACH {catalog}"));
+            Err(failed)
+        }
+    }
 }
 
 fn hold(path: &Path) -> Result<Option<Hold>, OpenError> {
@@ -219,10 +375,6 @@ fn why(place: &Place, error: String) -> OpenError {
     }
 }
 
-fn migrate(connection: &Connection, place: &Place) -> Result<(), OpenError> {
-    schema::migrate(connection).map_err(|error| explained(place, error))
-}
-
 fn explained(place: &Place, error: SchemaError) -> OpenError {
     match error {
         SchemaError::Newer(version) => OpenError::Unusable(format!(
@@ -231,16 +383,13 @@ fn explained(place: &Place, error: SchemaError) -> OpenError {
             place.path().unwrap_or(Path::new("the log")).display(),
             schema::newest_version()
         )),
-        SchemaError::Foreign => OpenError::Unusable(format!(
-            "{} is a database, but no log of oplog: give another path",
-            place.path().unwrap_or(Path::new("it")).display()
-        )),
+        SchemaError::Foreign => no_log(place.path().unwrap_or(Path::new("it"))),
         SchemaError::Failed(error) => why(place, error),
     }
 }
 
 /// Attaches a log under a name of its own and makes it the default of a new connection.
-pub(super) fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), String> {
+fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), String> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let catalog = format!("log_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let connection = instance.connect()?;
@@ -248,86 +397,21 @@ pub(super) fn attach(instance: &Instance, place: &Place) -> Result<(Connection, 
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")?;
     match place {
         Place::Memory => {
-            // Without a directory there is nowhere to spill: memory has its limit and retention its size.
-            connection.execute("SET temp_directory = ''")?;
             connection.execute(&format!("ATTACH ':memory:' AS {catalog}"))?;
         }
         Place::File(path) => {
-            let path = path.to_str().ok_or_else(|| {
-                format!("{} is not valid UTF-8, which DuckDB needs", path.display())
-            })?;
-            let quoted = path.replace('\'', "''");
-            connection.execute(&format!("SET temp_directory = '{quoted}.tmp'"))?;
+            let file = quoted(path)?;
             // A file that exists has its version, and an older one cannot be asked for.
             let options = if std::fs::exists(path).unwrap_or(true) {
                 String::new()
             } else {
                 format!("(STORAGE_VERSION '{STORAGE_VERSION}')")
             };
-            connection.execute(&format!("ATTACH '{quoted}' AS {catalog} {options}"))?;
+            connection.execute(&format!("ATTACH {file} AS {catalog} {options}"))?;
         }
     }
     connection.execute(&format!("USE {catalog}"))?;
     Ok((connection, catalog))
-}
-
-/// What can be said of a path before it is opened.
-fn check_path(path: &Path) -> Result<(), OpenError> {
-    if path.extension().is_some_and(|extension| extension == "wal") {
-        return Err(OpenError::Unusable(format!(
-            "{} would be taken for a write-ahead log: give a path that does not end in .wal",
-            path.display()
-        )));
-    }
-    if is_open_here(path) {
-        return Err(OpenError::Unusable(format!(
-            "{} is open in this process already, as a database: give another path",
-            path.display()
-        )));
-    }
-    check_magic(path)
-}
-
-/// Whether this process has the file open. Then it is somebody's database: a second instance would destroy it, and even
-/// to open and close it would drop the locks that the first one holds (fcntl locks belong to the process).
-fn is_open_here(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(wanted) = std::fs::metadata(path) else {
-        return false;
-    };
-    let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
-        return false;
-    };
-    descriptors
-        .flatten()
-        .filter_map(|descriptor| std::fs::metadata(descriptor.path()).ok())
-        .any(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
-}
-
-/// A file that is no DuckDB database is told by its first bytes: "DUCK" after the checksum of the first block.
-fn check_magic(path: &Path) -> Result<(), OpenError> {
-    let mut head = Vec::new();
-    match std::fs::File::open(path) {
-        Ok(file) => {
-            file.take(12)
-                .read_to_end(&mut head)
-                .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())))?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(OpenError::Unusable(format!("{}: {error}", path.display()))),
-    }
-    if head.is_empty() {
-        // What a process that died while it created the file leaves behind.
-        return std::fs::remove_file(path)
-            .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())));
-    }
-    if head.get(8..12) == Some(b"DUCK") {
-        return Ok(());
-    }
-    Err(OpenError::Damaged(format!(
-        "{} is not a DuckDB database",
-        path.display()
-    )))
 }
 
 fn wal(path: &Path) -> PathBuf {
@@ -356,90 +440,4 @@ fn rename_with_wal(path: &Path, what: &str) -> std::io::Result<PathBuf> {
 /// Renames a damaged log.
 pub(super) fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
     rename_with_wal(path, "damaged")
-}
-
-impl Store {
-    /// Moves the log to another file: rows are appended to what is there and numbered on from it. The old place is
-    /// emptied, and if it is a file it says where the log went, so that the next `LOAD` follows.
-    pub fn move_to(&mut self, path: &Path) -> Result<u64, String> {
-        let target = Place::File(path.to_path_buf());
-        check_path(path).map_err(OpenError::into_text)?;
-        let (connection, catalog) = attach(&self.instance, &target)?;
-        let moved = hold(path).and_then(|held| {
-            migrate(&connection, &target)?;
-            let moved = self.copy_into(&connection, &catalog);
-            Ok((moved.map_err(OpenError::Unusable)?, held))
-        });
-        let (moved, held) = match moved.map_err(OpenError::into_text) {
-            Ok(moved) => moved,
-            Err(error) => {
-                let detach = format!("USE memory; DETACH {catalog}");
-                return Err(match connection.execute(&detach) {
-                    Ok(()) => error,
-                    Err(second) => format!("{error}; {second}"),
-                });
-            }
-        };
-        let (old_connection, old_catalog, old_place) = (
-            std::mem::replace(&mut self.connection, connection),
-            std::mem::replace(&mut self.catalog, catalog),
-            std::mem::replace(&mut self.place, target),
-        );
-        // Let go of behind the engine.
-        let _old_hold = std::mem::replace(&mut self.hold, held);
-        self.rows_left_by_size_purge = None;
-        self.segments = None;
-        // From here on the new file is the log; what is left to do to the old one cannot undo that.
-        if old_place != Place::Memory {
-            old_connection.transaction(|old| {
-                old.execute("DELETE FROM operation_log")?;
-                schema::set_meta(old, "moved_to", &path.to_string_lossy())
-            })?;
-        }
-        if old_place != Place::Memory {
-            old_connection.execute(&format!("CHECKPOINT {old_catalog}"))?;
-        }
-        old_connection.execute(&format!("USE memory; DETACH {old_catalog}"))?;
-        Ok(moved)
-    }
-
-    /// Copies all rows and settings behind what the target has, in one transaction.
-    fn copy_into(&self, connection: &Connection, catalog: &str) -> Result<u64, String> {
-        let old = &self.catalog;
-        // A log that once moved away from here has come back.
-        connection.transaction(|new| {
-            new.execute("DELETE FROM meta WHERE key = 'moved_to'")?;
-            let offset = schema::meta(new, "next_seq")?
-                .and_then(|text| text.parse::<u64>().ok())
-                .unwrap_or(1)
-                - 1;
-            let own = self.next_seq()?;
-            let moved = new.query(&format!("SELECT count(*) FROM {old}.operation_log"))?;
-            new.execute(&format!(
-                "INSERT INTO {catalog}.operation_log
-                 SELECT * REPLACE (seq + {offset} AS seq) FROM {old}.operation_log"
-            ))?;
-            new.execute(&format!(
-                "INSERT INTO {catalog}.settings SELECT * FROM {old}.settings
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-            ))?;
-            // Read back, the totals of both logs add up.
-            new.execute(&format!(
-                "INSERT INTO {catalog}.metric_families SELECT * FROM {old}.metric_families
-                 WHERE name NOT IN (SELECT name FROM {catalog}.metric_families)"
-            ))?;
-            new.execute(&format!(
-                "INSERT INTO {catalog}.metric_values SELECT * FROM {old}.metric_values"
-            ))?;
-            // A rule that was dropped here is not to come back from there.
-            new.execute(&format!(
-                "DELETE FROM alert_rules; INSERT INTO alert_rules SELECT * FROM {old}.alert_rules"
-            ))?;
-            schema::set_meta(new, "next_seq", &(own + offset).to_string())?;
-            Ok(match moved.first().map(Vec::as_slice) {
-                Some([crate::host::Cell::Integer(count)]) => *count as u64,
-                _ => 0,
-            })
-        })
-    }
 }

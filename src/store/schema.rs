@@ -1,6 +1,7 @@
 //! Schema files and migrations. A log is brought up to date one numbered file at a time, each in a transaction.
 
 use crate::host::{Cell, Connection};
+use std::collections::BTreeMap;
 
 /// All versions, in order: the file at index 0 leads to version 1.
 const VERSIONS: &[&str] = &[
@@ -66,22 +67,47 @@ pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> 
     statement.execute().map(drop)
 }
 
-/// Brings the connection's default database to the newest version.
-pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
-    let tables: Vec<String> = connection
+/// All of the `meta` table.
+pub fn all_meta(connection: &Connection) -> Result<BTreeMap<String, String>, String> {
+    Ok(connection
+        .query("SELECT key, value FROM meta")?
+        .into_iter()
+        .filter_map(|row| match row.as_slice() {
+            [Cell::Text(key), Cell::Text(value)] => Some((key.to_string(), value.to_string())),
+            _ => None,
+        })
+        .collect())
+}
+
+fn tables(connection: &Connection) -> Result<Vec<String>, String> {
+    Ok(connection
         .query("SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()")?
         .into_iter()
         .filter_map(|row| match row.into_iter().next() {
             Some(Cell::Text(name)) => Some(name.into_owned()),
             _ => None,
         })
-        .collect();
-    let version = if tables.is_empty() {
-        0
-    } else if !TABLES_OF_VERSION_1
+        .collect())
+}
+
+fn is_log_of(tables: &[String]) -> bool {
+    TABLES_OF_VERSION_1
         .iter()
         .all(|table| tables.iter().any(|have| have == table))
-    {
+}
+
+/// Whether the connection's default database is a log; none if it has no tables.
+pub fn is_log(connection: &Connection) -> Result<Option<bool>, String> {
+    let tables = tables(connection)?;
+    Ok((!tables.is_empty()).then(|| is_log_of(&tables)))
+}
+
+/// Brings the connection's default database to the newest version.
+pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
+    let tables = tables(connection)?;
+    let version = if tables.is_empty() {
+        0
+    } else if !is_log_of(&tables) {
         return Err(SchemaError::Foreign);
     } else {
         let text = meta(connection, "schema_version")?.unwrap_or_default();

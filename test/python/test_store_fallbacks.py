@@ -20,15 +20,17 @@ def sidecar_of(host):
     return host.with_name(host.name + ".oplog")
 
 
-def test_a_file_that_is_no_database_is_set_aside(connect, host):
-    sidecar_of(host).write_bytes(b"these are my notes, not a database " * 100)
+def test_a_file_of_somebody_else_in_the_logs_place_is_left_alone(connect, host):
+    notes = b"these are my notes, not a database " * 100
+    sidecar_of(host).write_bytes(notes)
     session = connect(host)
     record(session, "import")
     assert commands_in_log(session) == ["import"]
-    assert status(session, "role") == "owner"
-    (aside,) = host.parent.glob("*.damaged-*")
-    assert aside.read_bytes().startswith(b"these are my notes")
-    assert f"was damaged and is now {aside}; a fresh log was begun" in status(session, "notes")
+    assert status(session, "role") == "fallback"
+    assert "is not a DuckDB database but text; it is left alone" in status(session, "notes")
+    session.close()
+    assert sidecar_of(host).read_bytes() == notes
+    assert sorted(path.name for path in host.parent.iterdir()) == ["app.duckdb", "app.duckdb.oplog"]
 
 
 def test_a_database_with_a_damaged_header_is_set_aside(connect, host):

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 pub const HEADER_BYTES: usize = 16;
 const FORMAT_VERSION: u32 = 1;
-const MAGIC: &[u8; 8] = b"oplogspn";
+pub const MAGIC: &[u8; 8] = b"oplogspn";
 
 const PREFIX_BYTES: usize = 9;
 const STARTED: u8 = 1;

@@ -1,0 +1,25 @@
+-- What a log takes over from another one besides its operations, in the transaction that takes the last of these.
+-- {old} is the other log; the log that takes over is the default database.
+
+-- What is in force stays in force.
+INSERT INTO settings SELECT name, value FROM {old}.settings
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- A rule that was dropped does not come back from a file that has it.
+DELETE FROM alert_rules;
+INSERT INTO alert_rules SELECT * FROM {old}.alert_rules;
+
+-- Read back, the totals of both logs add up.
+INSERT INTO metric_families SELECT * FROM {old}.metric_families AS theirs
+WHERE theirs.name NOT IN (SELECT name FROM metric_families);
+INSERT INTO metric_values SELECT * FROM {old}.metric_values;
+
+INSERT INTO retention_runs SELECT * FROM {old}.retention_runs;
+
+-- Names of spools are unique, wherever they stand.
+INSERT INTO spools SELECT * FROM {old}.spools AS theirs
+WHERE theirs.name NOT IN (SELECT name FROM spools);
+
+-- The places that the log has had.
+INSERT INTO meta SELECT key, value FROM {old}.meta WHERE starts_with(key, 'moved_from:')
+ON CONFLICT (key) DO NOTHING;

@@ -1,0 +1,402 @@
+//! A log that moves, and one that has moved: the steps of `store::relocate` with the journals and the spans beside both
+//! places.
+
+use super::{metrics, open_journal};
+use crate::journal::{started, Journal, Queue, Recovery, SpanFile};
+use crate::metrics::{assemble, Metrics, Rules, StoredFamily, Totals};
+use crate::settings::Settings;
+use crate::store::{self, Copying, Mark, OpenError, Opened, Place, Store};
+use std::path::{Path, PathBuf};
+
+/// A chain of moved logs longer than this is a loop.
+const MOVES_MAX: usize = 8;
+
+/// Operations that are copied at a time, between which the log goes on.
+const PART_ROWS: u64 = 250_000;
+
+/// A move that is under way: the target is open, and what its last process left is in it.
+pub struct Transfer {
+    target: Store,
+    journal: Option<Journal>,
+    copying: Copying,
+    /// The totals that the target has of its own.
+    pub of_target: Vec<StoredFamily>,
+    /// What the target's journal held.
+    pub recovery: Option<Recovery>,
+}
+
+/// A log that has arrived at its new place.
+pub struct Arrived {
+    pub store: Store,
+    pub journal: Option<Journal>,
+    /// Operations that have moved.
+    pub moved: u64,
+    /// The `seq` of the next one.
+    pub next_seq: u64,
+    pub of_target: Vec<StoredFamily>,
+}
+
+impl Transfer {
+    /// Opens the target and finds out whether the log can go there. Where it cannot, nothing has changed.
+    pub fn begin(source: &Store, path: &Path, rules: &Rules) -> Result<Self, String> {
+        let mut target = source.open_beside(path).map_err(OpenError::into_text)?;
+        match Self::prepare(source, &mut target, rules) {
+            Ok((recovery, of_target, journal, copying)) => Ok(Self {
+                target,
+                journal,
+                copying,
+                of_target,
+                recovery,
+            }),
+            Err(error) => {
+                // Its error would say less than the first one.
+                let _ = target.detach();
+                Err(error)
+            }
+        }
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn prepare(
+        source: &Store,
+        target: &mut Store,
+        rules: &Rules,
+    ) -> Result<
+        (
+            Option<Recovery>,
+            Vec<StoredFamily>,
+            Option<Journal>,
+            Copying,
+        ),
+        String,
+    > {
+        settle(source, target)?;
+        let recovery = take_in_journal(target, rules)?;
+        let of_target = stored_totals(target)?;
+        // Held from here on, so that what is acknowledged at the new place is in it from the first record on.
+        let journal = open_journal(target.place(), target.next_seq()?)?.map(|(journal, _)| journal);
+        let copying = source.begin_move(target)?;
+        Ok((recovery, of_target, journal, copying))
+    }
+
+    /// Copies a part of what is committed; returns whether there is more.
+    pub fn copy_part(&mut self, source: &Store) -> Result<bool, String> {
+        source.copy_part(&self.target, &mut self.copying, PART_ROWS)
+    }
+
+    /// Makes the target the log: nothing may be committed to the source from now on. What is left to do to the source is
+    /// [`leave`].
+    pub fn complete(self, source: &Store) -> Result<Arrived, (String, Self)> {
+        let moved = source
+            .intend(&self.target, &self.copying)
+            .and_then(|()| source.hand_over(&self.target, &self.copying));
+        match moved {
+            Ok((moved, next_seq)) => {
+                if let Some(journal) = &self.journal {
+                    // What has moved is committed there, and was never in this journal.
+                    journal.skip_to(next_seq);
+                }
+                Ok(Arrived {
+                    store: self.target,
+                    journal: self.journal,
+                    moved,
+                    next_seq,
+                    of_target: self.of_target,
+                })
+            }
+            Err(error) => Err((error, self)),
+        }
+    }
+
+    /// Gives the move up; the source goes on.
+    pub fn give_up(self, source: &Store) {
+        // What cannot be taken back is recognised when either log is opened again.
+        let _ = source.give_up_move(&self.target);
+        let _ = self.target.detach();
+    }
+
+    /// What there is to say of operations that both logs have.
+    pub fn note(&self) -> Option<String> {
+        (self.copying.overlap() > 0).then(|| {
+            format!(
+                "{} of the operations were in {} already and are there once; the totals of metrics count them twice",
+                self.copying.overlap(),
+                name(&self.target)
+            )
+        })
+    }
+}
+
+/// Empties a log that has moved, and closes it.
+pub fn leave(source: Store, target: &Store) -> Result<(), String> {
+    let path = target.place().path().unwrap_or(Path::new(""));
+    let emptied = source.empty(path);
+    target.spill_beside();
+    source.detach().and(emptied)
+}
+
+fn name(store: &Store) -> String {
+    let path = store.place().path().unwrap_or(Path::new("memory"));
+    path.display().to_string()
+}
+
+/// Clears up what a target says of a move of its own that was cut short.
+fn settle(source: &Store, target: &Store) -> Result<(), String> {
+    let Some(mark) = target.mark()?.filter(|mark| !mark.is_done) else {
+        return Ok(());
+    };
+    if source.place().path() == Some(mark.target.as_path()) {
+        let known = source.knows(&mark)?;
+        return if known {
+            target.empty(&mark.target)
+        } else {
+            target.forget_mark(&mark)
+        };
+    }
+    let here = target.place().path().unwrap_or(Path::new(""));
+    match mark.target_from(here).map(|path| store::peek(&path)) {
+        Some(Ok(meta)) if mark.is_known_to(&meta) => target.empty(&mark.target),
+        Some(Err(OpenError::Locked(_))) => Err(format!(
+            "{} is on its way to {}, which is in use elsewhere: try again when that is closed",
+            name(target),
+            mark.target.display()
+        )),
+        _ => target.forget_mark(&mark),
+    }
+}
+
+/// Commits what a process that is gone has left in a log's journal, before anything is put behind it.
+fn take_in_journal(log: &mut Store, rules: &Rules) -> Result<Option<Recovery>, String> {
+    let next_seq = log.next_seq()?;
+    let Some((journal, recovery)) = open_journal(log.place(), next_seq)? else {
+        return Ok(None);
+    };
+    let metrics = Metrics::default();
+    metrics.restore(&stored_totals(log)?);
+    let mut totals = Totals::default();
+    let waiting = Queue::new(next_seq, Some((journal, recovery.next_seq)));
+    while !waiting.is_empty() {
+        let batches = waiting.take()?;
+        metrics.count_committed(&batches, 0, rules);
+        log.commit(&batches, &[], &totals.changes(&metrics.registry))?;
+        waiting.committed(batches);
+    }
+    waiting.stop("it is empty");
+    Ok(Some(recovery))
+}
+
+fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
+    let (families, values) = store.totals()?;
+    Ok(assemble(&families, &values))
+}
+
+/// Opens the log that is found at a place: there, or where it has moved to.
+pub fn open(place: &Place) -> Result<Opened, OpenError> {
+    let mut opened = store::open(place)?;
+    for _ in 0..MOVES_MAX {
+        let mark = opened.store.mark().map_err(OpenError::Unusable)?;
+        let Some(mark) = mark else {
+            return Ok(opened);
+        };
+        match follow(opened, &mark)? {
+            Followed::Moved(there) => opened = there,
+            Followed::Stayed(here) => return Ok(here),
+        }
+    }
+    Err(OpenError::Unusable(
+        "the log was moved in a circle; remove the files, or name one with OPLOG_PATH".into(),
+    ))
+}
+
+enum Followed {
+    Moved(Opened),
+    Stayed(Opened),
+}
+
+/// What becomes of a log that says that it has moved.
+fn follow(mut opened: Opened, mark: &Mark) -> Result<Followed, OpenError> {
+    let here = opened.store.place().path().unwrap_or(Path::new(""));
+    let Some(path) = mark.target_from(here) else {
+        let note = format!(
+            "this is a copy of a log that has moved to {}; it is a log of its own",
+            mark.target.display()
+        );
+        return stay(opened, mark, Some(note));
+    };
+    let meta = match store::peek(&path) {
+        Ok(meta) => meta,
+        Err(error @ OpenError::Locked(_)) => return Err(error),
+        Err(error) if mark.is_done => {
+            // It may be there again at the next LOAD, and gets what is recorded here until then.
+            opened.notes.push(format!(
+                "the log was moved to {} by oplog_open(), which cannot be used now; records are kept here until it can ({})",
+                path.display(),
+                error.into_text()
+            ));
+            return Ok(Followed::Stayed(opened));
+        }
+        // The move was cut short before the target was made.
+        Err(_) => return stay(opened, mark, None),
+    };
+    let is_old = mark.is_done && !mark.has_id();
+    if !mark.is_known_to(&meta) && !is_old {
+        let note = mark.is_done.then(|| not_ours(&path));
+        return stay(opened, mark, note);
+    }
+    let target = match opened.store.open_beside(&path) {
+        Ok(target) => target,
+        Err(error @ OpenError::Locked(_)) => return Err(error),
+        Err(error) => return Err(OpenError::Unusable(error.into_text())),
+    };
+    let proven = match is_old {
+        true => opened.store.was_copied_to(&target).and_then(|copied| {
+            if copied {
+                opened.store.adopt(&target)?;
+            }
+            Ok(copied)
+        }),
+        false => Ok(true),
+    };
+    match proven {
+        Ok(true) => {}
+        Ok(false) => {
+            let _ = target.detach();
+            let note = not_ours(&path);
+            return stay(opened, mark, Some(note));
+        }
+        Err(error) => return Err(OpenError::Unusable(error)),
+    }
+    let Opened { store, mut notes } = opened;
+    notes.push(format!(
+        "the log was moved to {} by oplog_open()",
+        path.display()
+    ));
+    let store = arrive(store, target, &path, mark, &mut notes)?;
+    Ok(Followed::Moved(Opened { store, notes }))
+}
+
+fn not_ours(path: &Path) -> String {
+    format!(
+        "the log says that it was moved to {}, and the log there knows nothing of it; records are kept here (CALL \
+         oplog_open('…') moves them)",
+        path.display()
+    )
+}
+
+fn stay(mut opened: Opened, mark: &Mark, note: Option<String>) -> Result<Followed, OpenError> {
+    opened
+        .store
+        .forget_mark(mark)
+        .map_err(OpenError::Unusable)?;
+    opened.notes.extend(note);
+    Ok(Followed::Stayed(opened))
+}
+
+/// Brings a move to its end that its process did not: what is still at the old place follows.
+fn arrive(
+    mut source: Store,
+    target: Store,
+    path: &Path,
+    mark: &Mark,
+    notes: &mut Vec<String>,
+) -> Result<Store, OpenError> {
+    let unusable = OpenError::Unusable;
+    if !mark.is_done {
+        source.empty(path).map_err(unusable)?;
+    }
+    let mut settings = Settings::default();
+    settings.adopt(&source.settings().map_err(unusable)?);
+    let rules = metrics::rules(&settings);
+    // Its files are deleted with this, where nothing waits in them.
+    if let Err(error) = take_in_journal(&mut source, &rules) {
+        notes.push(format!(
+            "the journal at the log's old place is left there: {error}"
+        ));
+        return finish(source, target);
+    }
+    take_in_spans(&source, &target, notes);
+    if source.is_bare().map_err(unusable)? {
+        return finish(source, target);
+    }
+    // Recorded while the new place was not there.
+    target.detach().map_err(unusable)?;
+    let mut transfer = Transfer::begin(&source, path, &rules).map_err(unusable)?;
+    let arrived = loop {
+        match transfer.copy_part(&source) {
+            Ok(true) => {}
+            Ok(false) => break transfer.complete(&source),
+            Err(error) => break Err((error, transfer)),
+        }
+    };
+    match arrived {
+        Ok(arrived) => {
+            drop(arrived.journal);
+            leave(source, &arrived.store).map_err(unusable)?;
+            Ok(arrived.store)
+        }
+        Err((error, transfer)) => {
+            transfer.give_up(&source);
+            Err(unusable(error))
+        }
+    }
+}
+
+fn finish(source: Store, target: Store) -> Result<Store, OpenError> {
+    target.spill_beside();
+    source.detach().map_err(OpenError::Unusable)?;
+    Ok(target)
+}
+
+/// Puts the spans that ran at the old place into the file at the new one, where they are found to be interrupted.
+fn take_in_spans(source: &Store, target: &Store, notes: &mut Vec<String>) {
+    let (Some(old), Some(new)) = (source.place().path(), target.place().path()) else {
+        return;
+    };
+    let moved = move_spans(old, new);
+    if let Err(error) = moved {
+        notes.push(format!(
+            "spans that ran at the log's old place are left there: {error}"
+        ));
+    }
+}
+
+fn move_spans(old: &Path, new: &Path) -> Result<(), String> {
+    let text = |error: crate::journal::OpenError| error.to_string();
+    let (mut from, found) = SpanFile::open(old).map_err(text)?;
+    if found.interrupted.is_empty() {
+        return from.remove().map_err(|error| error.to_string());
+    }
+    let (mut to, there) = SpanFile::open(new).map_err(text)?;
+    // Written anew: the process may have died while it made the file, or have put some of them there.
+    let spans = there.interrupted.iter().chain(
+        found
+            .interrupted
+            .iter()
+            .filter(|span| there.interrupted.iter().all(|other| other.id != span.id)),
+    );
+    let frames: Vec<u8> = spans.flat_map(started).collect();
+    to.rewrite(&frames, true)
+        .map_err(|error| error.to_string())?;
+    from.remove().map_err(|error| error.to_string())
+}
+
+/// The places where spools for this log can be: where it is, and where it was, as far as the log there says that it has
+/// gone here. A path in a file that somebody has sent is no reason to look, and to delete, anywhere else. Whether these are
+/// all of them: a place that is in use for a moment cannot be asked.
+pub fn spool_places(log: &Store) -> Result<(Vec<PathBuf>, bool), String> {
+    let mut places: Vec<PathBuf> = log
+        .place()
+        .path()
+        .map(Path::to_path_buf)
+        .into_iter()
+        .collect();
+    let mut are_all = true;
+    for (id, old) in log.moved_from()? {
+        match store::peek(&old) {
+            Ok(meta) if Mark::has_left(&meta, &id) && !places.contains(&old) => places.push(old),
+            Err(OpenError::Locked(_)) => are_all = false,
+            _ => {}
+        }
+    }
+    Ok((places, are_all))
+}

@@ -1,0 +1,537 @@
+//! Moving a log to another file, so that a crash at any step leaves one whole log.
+//!
+//! 1. The target gets the operations that are committed, part by part, above its `next_seq`. Nobody sees them yet, and
+//!    what is there when the target is opened again was left by a move that was cut short: it is deleted
+//!    (`arriving` in `meta`).
+//! 2. The old log says where it is going, in `moving_to` with the random id of this move.
+//! 3. One transaction of the target takes the last operations and everything else, raises `next_seq`, and remembers the
+//!    move's id with the old place (`moved_from:id`). **This commit is the move.**
+//! 4. The old log is emptied and says where it went (`moved_to`).
+//!
+//! Whoever finds `moving_to` or `moved_to` in a log follows it only if the target knows the id: that is how a move that
+//! was cut short before step 3 is told from one that was cut short behind it, and how a path that somebody has written
+//! into a file leads nowhere.
+
+use super::{open, schema, OpenError, Place, Store};
+use crate::host::{Cell, Connection};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const TAKE_OVER: &str = include_str!("../../sql/move/take_over.sql");
+const EMPTY: &str = include_str!("../../sql/move/empty.sql");
+
+/// Which log this is, wherever it is: a copy has the same.
+const LOG_ID: &str = "log_id";
+const MOVING_TO: &str = "moving_to";
+const MOVED_TO: &str = "moved_to";
+/// The random id of the move that one of the two above is about.
+const MOVE_ID: &str = "move_id";
+/// Where the log was when it said so.
+const MOVE_FROM: &str = "move_from";
+/// The operations below this have moved.
+const MOVE_BELOW: &str = "move_below_seq";
+/// Operations above `next_seq` are those of a move that has not arrived.
+const ARRIVING: &str = "arriving";
+/// With the id of a move behind it: the place that it came from.
+const MOVED_FROM: &str = "moved_from:";
+
+/// Places of the past that a log remembers; its guests may be at the newest of them.
+const PLACES_MAX: usize = 8;
+
+/// Where a log says that it went, or was going when its process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub target: PathBuf,
+    /// None in a log of version 0.1.0.
+    id: Option<String>,
+    /// Where the log was then.
+    from: Option<PathBuf>,
+    below_seq: u64,
+    /// The log is emptied.
+    pub is_done: bool,
+}
+
+impl Mark {
+    fn of(meta: &BTreeMap<String, String>) -> Option<Self> {
+        let (target, is_done) = match (meta.get(MOVED_TO), meta.get(MOVING_TO)) {
+            (Some(target), _) => (target, true),
+            (None, Some(target)) => (target, false),
+            (None, None) => return None,
+        };
+        Some(Self {
+            target: PathBuf::from(target),
+            id: meta.get(MOVE_ID).cloned(),
+            from: meta.get(MOVE_FROM).map(PathBuf::from),
+            below_seq: meta
+                .get(MOVE_BELOW)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(u64::MAX),
+            is_done,
+        })
+    }
+
+    /// Where the target is, seen from a log that is `here`. A copied or renamed directory has it in the same place beside
+    /// the log; there is no other for a copy, which must not write into the original's file.
+    pub fn target_from(&self, here: &Path) -> Option<PathBuf> {
+        let Some(from) = &self.from else {
+            return Some(self.target.clone());
+        };
+        if from == here {
+            return Some(self.target.clone());
+        }
+        let beside = self.target.strip_prefix(from.parent()?).ok()?;
+        Some(here.parent()?.join(beside))
+    }
+
+    /// Whether a log that says this of itself has taken the marked one over. A mark of version 0.1.0 has no id: see
+    /// [`Store::was_copied_to`].
+    pub fn is_known_to(&self, target: &BTreeMap<String, String>) -> bool {
+        self.id
+            .as_ref()
+            .is_some_and(|id| target.contains_key(&format!("{MOVED_FROM}{id}")))
+    }
+
+    /// Whether a log that says this of itself has left with the move of this id.
+    pub fn has_left(meta: &BTreeMap<String, String>, id: &str) -> bool {
+        meta.get(MOVE_ID).is_some_and(|own| own == id)
+    }
+
+    pub fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+}
+
+/// A move that is under way: what of the old log the target has already.
+pub struct Copying {
+    id: String,
+    /// The `seq` that is to be the first, and what it becomes.
+    first_seq: u64,
+    becomes: u64,
+    /// Everything below has been copied.
+    below_seq: u64,
+    /// Operations that the target has already.
+    overlap: u64,
+    /// The log has moved away from the target before: what was in force there then is not any more.
+    comes_back: bool,
+}
+
+impl Copying {
+    /// Operations of this log that the target had before: they are not there twice.
+    pub fn overlap(&self) -> u64 {
+        self.overlap
+    }
+
+    fn renumbered(&self) -> String {
+        // Unsigned: the order of the two matters.
+        format!("seq - {} + {}", self.first_seq, self.becomes)
+    }
+}
+
+/// Brings a log that has just been opened to a state that others may see.
+pub(super) fn settle(connection: &Connection, place: &Place) -> Result<(), String> {
+    let meta = schema::all_meta(connection)?;
+    if meta.contains_key(ARRIVING) {
+        connection.transaction(|log| discard(log))?;
+    }
+    if *place != Place::Memory && !meta.contains_key(LOG_ID) {
+        schema::set_meta(connection, LOG_ID, &random_id(connection)?)?;
+    }
+    Ok(())
+}
+
+/// Deletes what a move that has not arrived has left.
+fn discard(log: &Connection) -> Result<(), String> {
+    log.execute(&format!(
+        "DELETE FROM operation_log
+         WHERE seq >= (SELECT value::UBIGINT FROM meta WHERE key = 'next_seq');
+         DELETE FROM meta WHERE key = '{ARRIVING}'"
+    ))
+}
+
+fn random_id(connection: &Connection) -> Result<String, String> {
+    match connection
+        .query("SELECT uuid()::VARCHAR")?
+        .first()
+        .map(Vec::as_slice)
+    {
+        Some([Cell::Text(id)]) => Ok(id.to_string()),
+        _ => Err("the engine gives no random id".into()),
+    }
+}
+
+fn count(connection: &Connection, sql: &str) -> Result<u64, String> {
+    Ok(connection.prepare(sql)?.execute()?.count()? as u64)
+}
+
+impl Store {
+    /// Opens the log that this one is to move to, or that it has moved to, in the same instance.
+    pub fn open_beside(&self, path: &Path) -> Result<Store, OpenError> {
+        open::open_beside(&self.instance, path)
+    }
+
+    /// Closes a log whose instance has another one open.
+    pub fn detach(self) -> Result<(), String> {
+        let Self {
+            connection,
+            catalog,
+            place,
+            ..
+        } = &self;
+        let mut databases = vec![catalog.clone()];
+        if *place == Place::Memory {
+            // The tables that are full have databases of their own.
+            let full = connection.query(&format!(
+                "SELECT database_name FROM duckdb_databases()
+                 WHERE starts_with(database_name, '{catalog}_')"
+            ))?;
+            databases.extend(full.iter().filter_map(|row| match row.as_slice() {
+                [Cell::Text(name)] => Some(name.to_string()),
+                _ => None,
+            }));
+        } else {
+            // What is left beside a log that is closed is nothing.
+            connection.execute(&format!("CHECKPOINT {catalog}"))?;
+        }
+        connection.execute("USE memory")?;
+        for database in databases {
+            connection.execute(&format!("DETACH {database}"))?;
+        }
+        Ok(())
+    }
+
+    pub fn mark(&self) -> Result<Option<Mark>, String> {
+        Ok(Mark::of(&schema::all_meta(&self.connection)?))
+    }
+
+    /// Goes on with this log, wherever it was going. One that has moved away and is gone from there begins a life of its
+    /// own; its numbers go on, since its journal may have files that the old ones tell from new ones.
+    pub fn forget_mark(&self, mark: &Mark) -> Result<(), String> {
+        self.connection.transaction(|log| {
+            remove_mark(log)?;
+            if mark.is_done {
+                log.execute(&format!(
+                    "DELETE FROM meta WHERE starts_with(key, '{MOVED_FROM}')"
+                ))?;
+                schema::set_meta(log, LOG_ID, &random_id(log)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether this log has taken over the marked one.
+    pub fn knows(&self, mark: &Mark) -> Result<bool, String> {
+        Ok(mark.is_known_to(&schema::all_meta(&self.connection)?))
+    }
+
+    /// The places that this log has had, with the ids of the moves from there: the newest last.
+    pub fn moved_from(&self) -> Result<Vec<(String, PathBuf)>, String> {
+        Ok(schema::all_meta(&self.connection)?
+            .into_iter()
+            .filter_map(|(key, path)| {
+                let id = key.strip_prefix(MOVED_FROM)?;
+                Some((id.to_owned(), PathBuf::from(path)))
+            })
+            .collect())
+    }
+
+    /// Whether nothing is in the log that another one would have to take over.
+    pub fn is_bare(&self) -> Result<bool, String> {
+        let rows = count(
+            &self.connection,
+            "SELECT (SELECT count(*) FROM operation_log) + (SELECT count(*) FROM metric_values)",
+        )?;
+        Ok(rows == 0)
+    }
+
+    /// Whether the target has what version 0.1.0 copied there. It kept the old log's totals, and with them the moments at
+    /// which they began, to the microsecond: nobody else knows these.
+    pub fn was_copied_to(&self, target: &Store) -> Result<bool, String> {
+        let (old, new) = (&self.catalog, &target.catalog);
+        let shared = count(
+            &self.connection,
+            &format!(
+                "SELECT count(*) FROM {old}.metric_values AS ours JOIN {new}.metric_values AS theirs
+                 USING (family, labels, part, value) WHERE part = 'created'"
+            ),
+        )?;
+        Ok(shared > 0)
+    }
+
+    /// Begins a move to the target; nothing is changed yet.
+    pub fn begin_move(&self, target: &Store) -> Result<Copying, String> {
+        let (ours, theirs) = (
+            schema::meta(&self.connection, LOG_ID)?,
+            schema::meta(&target.connection, LOG_ID)?,
+        );
+        if ours.is_some() && ours == theirs {
+            return Err(format!(
+                "{} is a copy of this log: its operations would be there twice; remove it, or give another path",
+                target.name()
+            ));
+        }
+        let next_seq = target.next_seq()?;
+        let own_next_seq = self.next_seq()?;
+        let first_seq = count(
+            &self.connection,
+            &format!("SELECT coalesce(min(seq), {own_next_seq}) FROM operation_log"),
+        )?;
+        let overlap = count(
+            &self.connection,
+            &format!(
+                "SELECT count(*) FROM {}.operation_log AS ours
+                 SEMI JOIN {}.operation_log AS theirs USING (id)",
+                self.catalog, target.catalog
+            ),
+        )?;
+        // An empty log takes the numbers as they are; behind others there is no gap.
+        let becomes = if next_seq == 1 { first_seq } else { next_seq };
+        let random = random_id(&self.connection)?;
+        Ok(Copying {
+            // In the order of the moves.
+            id: format!("{:016x}-{random}", crate::clock::now_us()),
+            first_seq,
+            becomes,
+            below_seq: first_seq,
+            overlap,
+            comes_back: target.mark()?.is_some() && target.is_bare()?,
+        })
+    }
+
+    /// Copies some of the operations that are committed; returns whether there are more. The log may grow meanwhile.
+    pub fn copy_part(
+        &self,
+        target: &Store,
+        copying: &mut Copying,
+        rows_max: u64,
+    ) -> Result<bool, String> {
+        let next_seq = self.next_seq()?;
+        let until = next_seq.min(copying.below_seq.saturating_add(rows_max));
+        // Where the target has some of them already, the numbers follow from which: those go at once, at the end.
+        if copying.overlap > 0 || until <= copying.below_seq {
+            return Ok(false);
+        }
+        target.connection.transaction(|new| {
+            schema::set_meta(new, ARRIVING, &copying.id)?;
+            self.copy_range(new, copying, until)
+        })?;
+        copying.below_seq = until;
+        Ok(until < next_seq)
+    }
+
+    fn copy_range(&self, new: &Connection, copying: &Copying, until: u64) -> Result<(), String> {
+        new.execute(&format!(
+            "INSERT INTO operation_log SELECT * REPLACE ({} AS seq) FROM {}.operation_log
+             WHERE seq >= {} AND seq < {until}",
+            copying.renumbered(),
+            self.catalog,
+            copying.below_seq
+        ))
+    }
+
+    /// Step 2: says where the log is going.
+    pub fn intend(&self, target: &Store, copying: &Copying) -> Result<(), String> {
+        if self.place == Place::Memory {
+            return Ok(());
+        }
+        let below_seq = self.next_seq()?.to_string();
+        self.connection.transaction(|log| {
+            remove_mark(log)?;
+            schema::set_meta(log, MOVING_TO, &target.name())?;
+            self.set_move(log, &copying.id, &below_seq)
+        })
+    }
+
+    fn set_move(&self, log: &Connection, id: &str, below_seq: &str) -> Result<(), String> {
+        schema::set_meta(log, MOVE_ID, id)?;
+        schema::set_meta(log, MOVE_FROM, &self.name())?;
+        schema::set_meta(log, MOVE_BELOW, below_seq)
+    }
+
+    /// Step 3: the target takes over everything that it does not have yet. Nothing may be committed to this log from now
+    /// on. Returns how many operations have moved in all, and the `seq` of the next one there.
+    pub fn hand_over(&self, target: &Store, copying: &Copying) -> Result<(u64, u64), String> {
+        let old = &self.catalog;
+        let own_next_seq = self.next_seq()?;
+        let next_seq = target.next_seq()?;
+        let moved = count(&self.connection, "SELECT count(*) FROM operation_log")?;
+        target.connection.transaction(|new| {
+            if copying.comes_back {
+                new.execute("DELETE FROM settings")?;
+            }
+            remove_mark(new)?;
+            let next_seq = if copying.overlap > 0 {
+                new.execute(&format!(
+                    "INSERT INTO operation_log SELECT * REPLACE (
+                         (row_number() OVER (ORDER BY seq) + {})::UBIGINT AS seq)
+                     FROM {old}.operation_log AS theirs ANTI JOIN operation_log AS ours USING (id)",
+                    next_seq - 1
+                ))?;
+                next_seq + moved - copying.overlap
+            } else {
+                self.copy_range(new, copying, own_next_seq)?;
+                own_next_seq - copying.first_seq + copying.becomes
+            };
+            new.execute(&TAKE_OVER.replace("{old}", old))?;
+            if self.place != Place::Memory {
+                schema::set_meta(new, &format!("{MOVED_FROM}{}", copying.id), &self.name())?;
+            }
+            forget_places(new, &target.name())?;
+            new.execute(&format!("DELETE FROM meta WHERE key = '{ARRIVING}'"))?;
+            schema::set_meta(new, "next_seq", &next_seq.to_string())?;
+            Ok((moved, next_seq))
+        })
+    }
+
+    /// Takes back what a move has done that does not come to its end.
+    pub fn give_up_move(&self, target: &Store) -> Result<(), String> {
+        let log = self
+            .connection
+            .transaction(|log| match Mark::of(&schema::all_meta(log)?) {
+                Some(mark) if !mark.is_done => remove_mark(log),
+                _ => Ok(()),
+            });
+        log.and(target.connection.transaction(|log| discard(log)))
+    }
+
+    /// Step 4: empties a log that another one has taken over.
+    pub fn empty(&self, target: &Path) -> Result<(), String> {
+        if self.place == Place::Memory {
+            return Ok(());
+        }
+        self.connection.transaction(|log| {
+            let Some(mark) = Mark::of(&schema::all_meta(log)?) else {
+                return Err("the log says nothing of a move".into());
+            };
+            log.execute(&format!(
+                "DELETE FROM operation_log WHERE seq < {}",
+                mark.below_seq
+            ))?;
+            log.execute(EMPTY)?;
+            remove_mark(log)?;
+            schema::set_meta(log, MOVED_TO, &target.to_string_lossy())?;
+            if let Some(id) = &mark.id {
+                self.set_move(log, id, &mark.below_seq.to_string())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives the mark of version 0.1.0 the form that marks have now.
+    pub fn adopt(&self, target: &Store) -> Result<(), String> {
+        let id = format!(
+            "{:016x}-{}",
+            crate::clock::now_us(),
+            random_id(&self.connection)?
+        );
+        schema::set_meta(
+            &target.connection,
+            &format!("{MOVED_FROM}{id}"),
+            &self.name(),
+        )?;
+        let next_seq = self.next_seq()?.to_string();
+        self.connection.transaction(|log| {
+            log.execute(EMPTY)?;
+            self.set_move(log, &id, &next_seq)
+        })
+    }
+
+    /// Has large questions spill beside the log from now on, if none has spilled yet.
+    pub fn spill_beside(&self) {
+        let _ = open::spill_beside(&self.connection, &self.place);
+    }
+
+    fn name(&self) -> String {
+        match &self.place {
+            Place::Memory => "memory".into(),
+            Place::File(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+fn remove_mark(log: &Connection) -> Result<(), String> {
+    log.execute(&format!(
+        "DELETE FROM meta
+         WHERE key IN ('{MOVING_TO}', '{MOVED_TO}', '{MOVE_ID}', '{MOVE_FROM}', '{MOVE_BELOW}')"
+    ))
+}
+
+/// Keeps the newest places, and not the one where the log is now.
+fn forget_places(log: &Connection, here: &str) -> Result<(), String> {
+    let statement = log.prepare(&format!(
+        "DELETE FROM meta WHERE starts_with(key, '{MOVED_FROM}') AND (value = $here OR key NOT IN (
+             SELECT key FROM meta WHERE starts_with(key, '{MOVED_FROM}') AND value <> $here
+             ORDER BY key DESC LIMIT {PLACES_MAX}))"
+    ))?;
+    statement.bind_text("here", here)?;
+    statement.execute().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
+        rows.iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_move_takes_every_table_of_the_schema() {
+        let schema = [
+            include_str!("../../sql/schema/0001_operation_log.sql"),
+            include_str!("../../sql/schema/0002_retention_runs.sql"),
+            include_str!("../../sql/schema/0003_spools.sql"),
+            include_str!("../../sql/schema/0004_metrics.sql"),
+            include_str!("../../sql/schema/0005_alert_rules.sql"),
+        ];
+        assert_eq!(
+            schema.len(),
+            schema::newest_version(),
+            "a schema file is missing here"
+        );
+        let tables = schema.iter().flat_map(|sql| {
+            sql.split("CREATE TABLE ")
+                .skip(1)
+                .filter_map(|rest| rest.split_whitespace().next())
+        });
+        for table in tables.filter(|table| *table != "operation_log") {
+            assert!(
+                TAKE_OVER.contains(&format!("FROM {{old}}.{table}")),
+                "{table} stays behind"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mark_leads_to_its_target_from_where_it_was_made_and_nowhere_else() {
+        let mark = Mark::of(&meta(&[
+            ("moved_to", "/data/new/log.oplog"),
+            ("move_id", "1-x"),
+            ("move_from", "/data/app.duckdb.oplog"),
+        ]))
+        .unwrap();
+        let from = |here: &str| mark.target_from(Path::new(here));
+        let there = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(from("/data/app.duckdb.oplog"), there("/data/new/log.oplog"));
+        // A copy of the directory has a copy of the target.
+        assert_eq!(from("/copy/app.duckdb.oplog"), there("/copy/new/log.oplog"));
+        let elsewhere = Mark {
+            target: PathBuf::from("/var/log.oplog"),
+            ..mark.clone()
+        };
+        assert_eq!(
+            elsewhere.target_from(Path::new("/copy/app.duckdb.oplog")),
+            None
+        );
+        assert!(mark.is_known_to(&meta(&[("moved_from:1-x", "/data/app.duckdb.oplog")])));
+        assert!(!mark.is_known_to(&meta(&[("moved_from:2-x", "/data/app.duckdb.oplog")])));
+    }
+
+    #[test]
+    fn a_planted_path_is_known_to_no_log() {
+        let mark = Mark::of(&meta(&[("moved_to", "/home/victim/log.oplog")])).unwrap();
+        assert!(mark.is_done && !mark.has_id());
+        assert!(!mark.is_known_to(&meta(&[("moved_from:", ""), ("moved_from:1-x", "")])));
+    }
+}
