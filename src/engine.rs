@@ -9,6 +9,7 @@ pub mod health;
 mod metrics;
 mod observed;
 mod open;
+mod pulse;
 mod recorded;
 mod registry;
 mod relocate;
@@ -21,6 +22,7 @@ pub use open::open_journal;
 use recorded::Recorded;
 pub use relocate::{leave, spool_places, Arrived, Transfer};
 
+use crate::caller::Watcher;
 use crate::journal::{Durability, Queue, QueueFigures, Recovery};
 use crate::metrics::Metrics;
 use crate::record::{Batch, PART_BYTES_MAX};
@@ -28,6 +30,7 @@ use crate::settings::{Setting, Settings, Value};
 use crate::spans::{SpanFigures, Spans};
 use crate::store::{OpenError, Place, Purged, Reader};
 use crate::writer::Command;
+use pulse::Pulse;
 use server::Serving;
 use std::path::{Path, PathBuf};
 use std::sync::{mpsc, Arc, Mutex, MutexGuard, OnceLock, RwLock, Weak};
@@ -42,6 +45,9 @@ pub struct Shared {
     pub spans: Spans,
     pub metrics: Metrics,
     pub observed: Observed,
+    /// Interrupts questions whose callers have given up.
+    pub callers: Watcher,
+    pulse: Pulse,
     settings: RwLock<Settings>,
     log: RwLock<Log>,
     spools: Mutex<SpoolFigures>,
@@ -124,15 +130,21 @@ pub struct Status {
     pub set_aside: String,
 }
 
+struct WriterThread {
+    handle: JoinHandle<()>,
+    /// Its other end is gone when the thread is about to end.
+    ended: mpsc::Receiver<()>,
+}
+
 pub struct Engine {
     /// The process that opened it. A child that is forked from it has a copy without the writer thread, and must leave
     /// the files alone.
     process: u32,
     shared: Arc<Shared>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-    /// The registry's keys of this engine, given free when it is gone: the path that was asked for, and those that the log
-    /// was moved to.
-    registered: Mutex<Vec<PathBuf>>,
+    writer: Mutex<Option<WriterThread>>,
+    /// The registry's keys of this engine, given free when its writer is gone: the path that was asked for, and those that
+    /// the log was moved to.
+    registered: Arc<Mutex<Vec<PathBuf>>>,
     serving: Serving,
     /// Itself, for the registry.
     this: OnceLock<Weak<Engine>>,
@@ -196,9 +208,11 @@ impl Engine {
         &self.shared
     }
 
-    /// Commits what waits; returns how many operations that were.
+    /// Commits what waits, with the settings and the metrics that have changed; returns how many operations that were.
     pub fn flush(&self) -> Result<u64, String> {
-        self.shared.queue.flush()
+        let operations = self.shared.flush()?;
+        self.ask(Command::Flush)??;
+        Ok(operations)
     }
 
     pub fn settings(&self) -> Settings {
@@ -211,13 +225,19 @@ impl Engine {
 
     /// Puts a setting in force and has it stored.
     pub fn set(&self, setting: Setting, value: Value) {
-        write(&self.shared.settings).put(setting, value);
+        let mut settings = write(&self.shared.settings);
+        settings.put(setting, value);
+        self.shared.queue.be_lenient(!settings.strict());
+        drop(settings);
         self.send(Command::Store(setting, Some(value)));
     }
 
     /// Puts a setting's default in force and has the stored value forgotten.
     pub fn reset(&self, setting: Setting) {
-        write(&self.shared.settings).reset(setting);
+        let mut settings = write(&self.shared.settings);
+        settings.reset(setting);
+        self.shared.queue.be_lenient(!settings.strict());
+        drop(settings);
         self.send(Command::Store(setting, None));
     }
 
@@ -226,41 +246,63 @@ impl Engine {
     }
 
     pub fn purge(&self) -> Result<Purged, String> {
-        let (reply, answer) = mpsc::channel();
-        self.flush()?;
-        self.send(Command::Purge(reply));
-        answer.recv().map_err(|_| stopped())?
+        self.shared.flush()?;
+        self.ask(Command::Purge)?
     }
 
-    /// Moves the log to another file; returns how many rows moved.
+    /// Moves the log to another file; returns how many rows moved. A move goes on where the caller gives up.
     pub fn move_to(&self, path: &Path) -> Result<u64, String> {
         crate::store::check_given(path)?;
         let path = crate::store::resolve(path).map_err(OpenError::into_text)?;
         self.flush()?;
-        let mut registered = lock(&self.registered);
         if self.status().place == Place::File(path.clone()) {
             return Err(format!("the log is already in {}", path.display()));
         }
-        let known = registered.contains(&path);
-        if !known {
+        let claimed = !lock(&self.registered).contains(&path);
+        if claimed {
             registry::claim(&path, self.this.get())?;
+            lock(&self.registered).push(path.clone());
         }
         let (reply, answer) = mpsc::channel();
         self.send(Command::Move(path.clone(), reply));
-        let moved = answer.recv().map_err(|_| stopped()).and_then(|moved| moved);
+        let moved = self.shared.await_answer(&answer);
+        if let (Err(reason), Some(_)) = (&moved, self.shared.gives_up()) {
+            let engine = self.this.get().cloned().unwrap_or_default();
+            let _ = std::thread::Builder::new()
+                .name("oplog-move".into())
+                .spawn(move || {
+                    let moved = answer.recv().map_err(|_| stopped()).and_then(|moved| moved);
+                    if let Some(engine) = engine.upgrade() {
+                        engine.arrived(path, claimed, &moved);
+                    }
+                });
+            return Err(format!(
+                "{reason}; the log moves on, FROM oplog_status() shows where it is"
+            ));
+        }
+        let moved = moved.and_then(|moved| moved);
+        self.arrived(path, claimed, &moved);
+        moved
+    }
+
+    fn arrived(&self, path: PathBuf, claimed: bool, moved: &Result<u64, String>) {
         // A process that is gone may have left some there.
         self.interrupt_spans(false);
-        if !known {
-            match moved {
-                Ok(_) => registered.push(path),
-                Err(_) => registry::release(&path),
-            }
+        if claimed && moved.is_err() {
+            lock(&self.registered).retain(|registered| *registered != path);
+            registry::release(&path);
         }
-        moved
     }
 
     fn send(&self, command: Command) {
         self.shared.send(command);
+    }
+
+    /// Has the writer do something, and waits for its answer.
+    fn ask<T>(&self, command: impl FnOnce(mpsc::Sender<T>) -> Command) -> Result<T, String> {
+        let (reply, answer) = mpsc::channel();
+        self.send(command(reply));
+        self.shared.await_answer(&answer)
     }
 
     pub fn status(&self) -> Status {
@@ -278,19 +320,30 @@ impl Drop for Engine {
         }
         // First, since what it answers needs all the rest.
         self.stop_serving();
+        // A queue that is stuck must not hold up the end.
+        self.shared.queue.be_lenient(true);
         self.interrupt_spans(true);
         if let Err(error) = self.shared.spans.close() {
             self.shared.note(error);
         }
         self.shared.queue.shut_down();
         if let Some(writer) = lock(&self.writer).take() {
-            // The writer contains its own panics.
-            let _ = writer.join();
+            if self.shared.pulse.wait_for_end(&writer.ended) {
+                // The writer contains its own panics.
+                let _ = writer.handle.join();
+                let_go(&self.shared, &self.registered);
+            }
+            // One that hangs is left behind. Its file stays locked, and the registry says so, until it ends after all.
         }
-        write(&self.shared.log).reader = None;
-        for path in lock(&self.registered).drain(..) {
-            registry::release(&path);
-        }
+    }
+}
+
+/// Closes the log's file and gives its paths free, when nobody writes it any more.
+fn let_go(shared: &Shared, registered: &Mutex<Vec<PathBuf>>) {
+    // A reader keeps the file open.
+    write(&shared.log).reader = None;
+    for path in lock(registered).drain(..) {
+        registry::release(&path);
     }
 }
 

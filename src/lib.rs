@@ -7,6 +7,7 @@
 
 mod alerts;
 mod calendar;
+mod caller;
 mod clock;
 mod engine;
 mod excerpt;
@@ -26,22 +27,28 @@ mod trusted_clock;
 mod writer;
 
 use functions::{
-    active, alerts as alerting, describe, figures, finish, metrics as exposition, publish,
+    active, alerts as alerting, describe, figures, finish, metrics as exposition, policy, publish,
     readings, record as recording, relations, serve as serving, start, version, Session,
 };
-use host::{ExtensionAccess, ExtensionInfo, Host};
+use host::{ExtensionAccess, ExtensionInfo, Host, Interruption};
+use std::sync::Arc;
 
 fn register(host: &Host<'_>) -> Result<(), String> {
     process::watch(host::fork_mark);
+    caller::ask(|| {
+        Interruption::current().map(|query| Arc::new(move || query.is_set()) as caller::GivesUp)
+    });
     let session = Session::open(host)?;
     for setting in settings::Setting::ALL {
         host.register_option(&functions::option(*setting))?;
     }
+    session.show_settings(host)?;
     host.register_scalar(version::Version)?;
     host.register_scalar(recording::Record::new(&session))?;
     host.register_scalar(start::Start::new(&session))?;
     host.register_scalar(finish::Finish::new(&session))?;
-    host.register_table(figures::FigureFunction::new(&session, &active::ACTIVE))?;
+    let table = |function| policy::register(host, &session, function);
+    table(figures::FigureFunction::new(&session, &active::ACTIVE))?;
     host.register_scalar(exposition::PrometheusText::new(&session))?;
     host.register_scalar(exposition::OpenMetricsText::new(&session))?;
     host.register_scalar(describe::Describe::new(&session))?;
@@ -49,15 +56,19 @@ fn register(host: &Host<'_>) -> Result<(), String> {
     host.register_scalar(publish::Publish::<publish::Gauge>::new(&session))?;
     host.register_scalar(publish::Publish::<publish::Observe>::new(&session))?;
     for reading in readings::ALL {
-        host.register_table(readings::ReadingFunction::new(&session, reading))?;
+        policy::register(
+            host,
+            &session,
+            readings::ReadingFunction::new(&session, reading),
+        )?;
     }
     for figure in figures::ALL.iter().chain(alerting::ALL) {
-        host.register_table(figures::FigureFunction::new(&session, figure))?;
+        table(figures::FigureFunction::new(&session, figure))?;
     }
-    host.register_table(alerting::AlertSet::new(&session))?;
-    host.register_table(figures::FigureFunction::new(&session, &figures::METRICS))?;
-    host.register_table(serving::Serve::new(&session))?;
-    host.register_table(figures::FigureFunction::new(&session, &serving::STOP))?;
+    policy::register(host, &session, alerting::AlertSet::new(&session))?;
+    table(figures::FigureFunction::new(&session, &figures::METRICS))?;
+    policy::register(host, &session, serving::Serve::new(&session))?;
+    table(figures::FigureFunction::new(&session, &serving::STOP))?;
     host.register_replacement(Box::new(relations::answer));
     host.register_option(&relations::shown(&session))?;
     Ok(())

@@ -32,6 +32,8 @@ const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u6
 
 /// What callers ask of the writer. A command that answers does so when it is done.
 pub enum Command {
+    /// Everything that is to be stored, now.
+    Flush(Sender<Result<(), String>>),
     /// A setting's value, none to forget it.
     Store(Setting, Option<Value>),
     Purge(Sender<Result<Purged, String>>),
@@ -213,6 +215,9 @@ impl Writer<'_> {
                 self.unstored
                     .insert(setting.name(), value.map(Setting::stored));
             }
+            Command::Flush(reply) => {
+                let _ = reply.send(self.flush());
+            }
             Command::Purge(reply) => {
                 let _ = reply.send(self.purge());
             }
@@ -235,6 +240,17 @@ impl Writer<'_> {
                 let _ = reply.send(self.mend());
             }
         }
+    }
+
+    /// Commits everything, settings and a service's metrics included.
+    fn flush(&mut self) -> Result<(), String> {
+        let errors = self.shared.metrics.figures.commit_errors.get();
+        self.commit();
+        self.is_open()?;
+        if self.shared.metrics.figures.commit_errors.get() > errors {
+            return Err("what waits cannot be committed; FROM oplog_status() says why".into());
+        }
+        self.commit_all()
     }
 
     fn purge(&mut self) -> Result<Purged, String> {

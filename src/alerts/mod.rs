@@ -4,6 +4,7 @@
 
 mod judge;
 mod metric;
+pub mod pattern;
 mod rule;
 
 pub use judge::{Judgement, State, Times};

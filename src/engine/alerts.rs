@@ -1,11 +1,15 @@
 //! Alerts: rules from the log, judged by the log and by samples of what the process uses.
 
-use super::{stopped, Engine, Shared};
+use super::{Engine, Shared};
 use crate::alerts::{Judgement, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
+use crate::caller;
 use crate::resources::History;
 use crate::store::Reader;
 use crate::writer::Command;
-use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long all rules together may take.
+const ALERTS_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// An enabled rule, and what it says now.
 pub struct Alert {
@@ -18,8 +22,23 @@ impl Shared {
         self.reader()?.rules()
     }
 
-    /// Every enabled rule, those that fire first.
+    /// Every enabled rule, those that fire first. An error where they take longer than [`ALERTS_TIME_MAX`].
     pub fn alerts(&self) -> Result<Vec<Alert>, String> {
+        let until = Instant::now() + ALERTS_TIME_MAX;
+        let judged = caller::within(ALERTS_TIME_MAX, || self.judge());
+        judged.map_err(|error| {
+            if Instant::now() < until {
+                return error;
+            }
+            format!(
+                "the alert rules take more than {} s: give those of long periods a shorter one, or patterns that fewer \
+                 operations match ({error})",
+                ALERTS_TIME_MAX.as_secs()
+            )
+        })
+    }
+
+    fn judge(&self) -> Result<Vec<Alert>, String> {
         let reader = self.read(None)?;
         let place = self.status().place;
         let history = self.observed.history(place.path());
@@ -28,7 +47,9 @@ impl Shared {
         for rule in reader.rules()?.into_iter().filter(|rule| rule.enabled) {
             let judgement = match rule.metric.source {
                 Source::Process => judge_process(&rule, &history, now_us),
-                _ => self.judge_operations(&rule, &reader, now_us)?,
+                _ => self
+                    .judge_operations(&rule, &reader, now_us)
+                    .map_err(|error| format!("rule {}: {error}", rule.name))?,
             };
             alerts.push(Alert { rule, judgement });
         }
@@ -44,7 +65,7 @@ impl Shared {
         now_us: i64,
     ) -> Result<Judgement, String> {
         let opened_us = self.observed.opened_us;
-        let measure = |times| reader.measure(rule, times, opened_us);
+        let measure = |times| reader.measure(rule, times, opened_us, &self.callers);
         let now = measure(Times::only(now_us))?;
         let holds = now.last().is_some_and(|(_, value)| rule.holds(*value));
         // Most rules are inactive, and then nothing else matters.
@@ -53,7 +74,10 @@ impl Shared {
         }
         // Whether it fires is decided by what was then. Where a busy log is too much for the memory of the private
         // instance, it shows as active since a later time.
-        let mut values = measure(Times::back(rule, now_us)).unwrap_or_default();
+        let mut values = match measure(Times::back(rule, now_us)) {
+            Err(error) if caller::has_given_up() => return Err(error),
+            values => values.unwrap_or_default(),
+        };
         values.extend(now);
         if rule.hold_for_us > 0 {
             values.extend(measure(Times::only(now_us - rule.hold_for_us))?);
@@ -67,19 +91,11 @@ impl Shared {
 impl Engine {
     /// Adds or changes a rule; the rule as it is then.
     pub fn change_alert_rule(&self, name: &str, change: RuleChange) -> Result<Rule, String> {
-        let (reply, answer) = mpsc::channel();
-        self.send(Command::ChangeRule(
-            name.to_owned(),
-            Box::new(change),
-            reply,
-        ));
-        answer.recv().map_err(|_| stopped())?
+        self.ask(|reply| Command::ChangeRule(name.to_owned(), Box::new(change), reply))?
     }
 
     pub fn drop_alert_rule(&self, name: &str) -> Result<(), String> {
-        let (reply, answer) = mpsc::channel();
-        self.send(Command::DropRule(name.to_owned(), reply));
-        answer.recv().map_err(|_| stopped())?
+        self.ask(|reply| Command::DropRule(name.to_owned(), reply))?
     }
 }
 

@@ -1,11 +1,14 @@
 //! Opening an engine: the log where it should be, or what stands in for it, with what the last process left behind.
 
+use super::let_go;
+use super::pulse::Pulse;
 use super::registry;
 use super::relocate;
 use super::server::Serving;
 use super::shared::describe;
 use super::spans::open_spans;
-use super::{Engine, Log, Observed, Role, Shared, PATH_VARIABLE};
+use super::{Engine, Log, Observed, Role, Shared, WriterThread, PATH_VARIABLE};
+use crate::caller::Watcher;
 use crate::journal::{self, Journal, Limits, Queue, Recovery};
 use crate::metrics::{assemble, Metrics};
 use crate::settings::Settings;
@@ -24,11 +27,20 @@ impl Engine {
             None => host_path.map_or(Ok(Place::Memory), Wanted::beside),
         };
         let engine = match wanted {
-            Ok(Place::Memory) => Self::start(Ok(&Place::Memory)).map(Self::shared),
+            Ok(Place::Memory) => Self::start(Ok(&Place::Memory), None).map(Self::shared),
             Ok(Place::File(path)) => {
-                registry::get_or_open(&path, || Self::start(Ok(&Place::File(path.clone()))))
+                let place = Place::File(path.clone());
+                let opened = registry::get_or_open(&path, || Self::start(Ok(&place), None))?;
+                opened.map_or_else(
+                    || {
+                        let hangs = "it is still being closed here, by a writer that hangs".into();
+                        let refused = Some(OpenError::Unusable(hangs));
+                        Self::start(Ok(&place), refused).map(Self::shared)
+                    },
+                    Ok,
+                )
             }
-            Err(error) => Self::start(Err(error)).map(Self::shared),
+            Err(error) => Self::start(Err(error), None).map(Self::shared),
         }?;
         if let Some(path) = host_path {
             engine.shared.observed.add_host(&absolute(path));
@@ -44,10 +56,11 @@ impl Engine {
         engine
     }
 
-    fn start(wanted: Result<&Place, Unwanted>) -> Result<Self, String> {
+    /// `refused` is why the log cannot be opened where it should be, where that is known.
+    fn start(wanted: Result<&Place, Unwanted>, refused: Option<OpenError>) -> Result<Self, String> {
         let wanted_place = wanted.as_ref().ok().copied();
         let (opened, role, journaled) = match wanted {
-            Ok(place) => match open_with_journal(place) {
+            Ok(place) => match refused.map_or_else(|| open_with_journal(place), Err) {
                 Ok((opened, journaled)) => (opened, Role::Owner, journaled),
                 Err(error) => {
                     let path = place.path().unwrap_or(Path::new(""));
@@ -98,6 +111,7 @@ impl Engine {
             Err(error) => notes.push(format!("the totals of metrics cannot be read: {error}")),
         }
         let queue = Queue::new(next_seq, journal);
+        queue.be_lenient(!settings.strict());
         let (sender, receiver) = mpsc::channel();
         let shared = Arc::new(Shared {
             commands: Mutex::new(sender),
@@ -110,6 +124,8 @@ impl Engine {
             spools: Mutex::default(),
             metrics,
             observed: Observed::new(),
+            callers: Watcher::default(),
+            pulse: Pulse::default(),
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
                 reader: Some(store.reader()),
@@ -124,15 +140,25 @@ impl Engine {
             }),
         });
         let for_writer = Arc::clone(&shared);
-        let writer = std::thread::Builder::new()
+        let registered = Arc::<Mutex<Vec<PathBuf>>>::default();
+        let (ending, ended) = mpsc::channel();
+        let held = Arc::clone(&registered);
+        let handle = std::thread::Builder::new()
             .name("oplog-writer".into())
-            .spawn(move || writer::run(store, &for_writer, &receiver))
+            .spawn(move || {
+                for_writer.pulse.begin();
+                writer::run(store, &for_writer, &receiver);
+                if for_writer.queue.is_shut_down() {
+                    let_go(&for_writer, &held);
+                }
+                drop(ending);
+            })
             .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
         let engine = Self {
             process: crate::process::id(),
             shared,
-            writer: Mutex::new(Some(writer)),
-            registered: Mutex::default(),
+            writer: Mutex::new(Some(WriterThread { handle, ended })),
+            registered,
             serving: Serving::default(),
             this: OnceLock::new(),
         };

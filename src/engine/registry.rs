@@ -4,10 +4,12 @@
 //! apart, and two that write one file would destroy it.
 
 use super::{lock, Engine, Role};
+use crate::caller::LOOK_INTERVAL;
 use crate::store::absolute;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 struct Open {
     engines: Mutex<HashMap<PathBuf, Weak<Engine>>>,
@@ -19,24 +21,35 @@ static OPEN: LazyLock<Open> = LazyLock::new(|| Open {
     released: Condvar::new(),
 });
 
-/// The engine that has the file open, or a new one. One that is being opened or closed is waited for.
+/// How long a log that is being closed is waited for: longer than a writer that hangs is.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The engine that has the file open, or a new one. One that is being opened or closed is waited for; none where that
+/// takes too long.
 pub fn get_or_open(
     path: &Path,
     start: impl FnOnce() -> Result<Engine, String>,
-) -> Result<Arc<Engine>, String> {
+) -> Result<Option<Arc<Engine>>, String> {
+    let until = Instant::now() + WAIT_MAX;
     let mut engines = lock(&OPEN.engines);
     while let Some(engine) = engines.get(path) {
         if let Some(engine) = engine.upgrade() {
             if engine.check_process().is_ok() {
-                return Ok(engine);
+                return Ok(Some(engine));
             }
             // A forked child knows its parent's engines, and shares none of them.
             break;
         }
+        // One that is being opened ends that wait itself, and stands for no engine yet.
+        let is_closing = !engine.ptr_eq(&Weak::new());
+        let left = until.saturating_duration_since(Instant::now());
+        if is_closing && left.is_zero() {
+            return Ok(None);
+        }
         engines = OPEN
             .released
-            .wait(engines)
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+            .wait_timeout(engines, left.max(LOOK_INTERVAL))
+            .map_or_else(|poisoned| poisoned.into_inner().0, |(engines, _)| engines);
     }
     engines.insert(path.to_path_buf(), Weak::new());
     drop(engines);
@@ -64,7 +77,7 @@ pub fn get_or_open(
                 // Its log is elsewhere: the path is as free as before.
                 release(path);
             }
-            Ok(engine)
+            Ok(Some(engine))
         }
         Err(error) => {
             release(path);

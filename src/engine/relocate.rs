@@ -86,7 +86,7 @@ impl Transfer {
 
     /// Makes the target the log: nothing may be committed to the source from now on. What is left to do to the source is
     /// [`leave`].
-    pub fn complete(self, source: &Store) -> Result<Arrived, (String, Self)> {
+    pub fn complete(self, source: &Store) -> Result<Arrived, Box<(String, Self)>> {
         let moved = source
             .intend(&self.target, &self.copying)
             .and_then(|()| source.hand_over(&self.target, &self.copying));
@@ -104,7 +104,7 @@ impl Transfer {
                     of_target: self.of_target,
                 })
             }
-            Err(error) => Err((error, self)),
+            Err(error) => Err(Box::new((error, self))),
         }
     }
 
@@ -325,7 +325,7 @@ fn arrive(
         match transfer.copy_part(&source) {
             Ok(true) => {}
             Ok(false) => break transfer.complete(&source),
-            Err(error) => break Err((error, transfer)),
+            Err(error) => break Err(Box::new((error, transfer))),
         }
     };
     match arrived {
@@ -334,7 +334,8 @@ fn arrive(
             leave(source, &arrived.store).map_err(unusable)?;
             Ok(arrived.store)
         }
-        Err((error, transfer)) => {
+        Err(failed) => {
+            let (error, transfer) = *failed;
             transfer.give_up(&source);
             Err(unusable(error))
         }

@@ -1,7 +1,9 @@
 //! What the functions, the server and the writer ask of an engine without owning it.
 
+use super::pulse::HANGS;
 use super::{lock, read, stopped, write, Role, Shared, Status};
 use crate::calendar::format_time;
+use crate::caller;
 use crate::journal::Recovery;
 use crate::settings::Settings;
 use crate::store::{Reader, RetentionPolicy, Store};
@@ -17,7 +19,10 @@ impl Shared {
     /// Where that cannot be committed, a question that ends before all that is missing is answered, and any other is an
     /// error that says from when on it is.
     pub fn read(&self, until_us: Option<i64>) -> Result<Reader, String> {
-        if let Err(error) = self.queue.flush() {
+        if let Err(error) = self.flush() {
+            if caller::has_given_up() {
+                return Err(error);
+            }
             self.note(error.clone());
             let missing_us = self.queue.oldest_waiting_us();
             if until_us.is_none_or(|until| until > missing_us) {
@@ -35,9 +40,40 @@ impl Shared {
 
     /// Whether a question that failed is worth asking again: the log was damaged, and what can be read of it is saved now.
     pub fn mend(&self) -> bool {
+        if caller::has_given_up() {
+            return false;
+        }
         let (reply, answer) = mpsc::channel();
         self.send(Command::Mend(reply));
-        answer.recv().unwrap_or(false)
+        self.await_answer(&answer).unwrap_or(false)
+    }
+
+    /// Waits for the writer's answer. Where that is given up, the writer goes on all the same, and the answer is nobody's.
+    pub(super) fn await_answer<T>(&self, answer: &mpsc::Receiver<T>) -> Result<T, String> {
+        loop {
+            match answer.recv_timeout(caller::LOOK_INTERVAL) {
+                Ok(answer) => return Ok(answer),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(stopped()),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    if let Some(reason) = self.gives_up() {
+                        return Err(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Commits what waits; returns how many operations that were.
+    pub(super) fn flush(&self) -> Result<u64, String> {
+        self.queue.flush_unless(|| self.gives_up())
+    }
+
+    /// Why nobody waits for the writer any longer, where that is so.
+    pub(super) fn gives_up(&self) -> Option<String> {
+        if caller::has_given_up() {
+            return Some(caller::INTERRUPTED.into());
+        }
+        self.pulse.hangs().then(|| HANGS.into())
     }
 
     /// A reader for questions about the log's form, which need no commit.
@@ -128,7 +164,10 @@ impl Shared {
         drop(log);
         match store.settings() {
             Ok(stored) => {
-                let problems = write(&self.settings).adopt(&stored);
+                let mut settings = write(&self.settings);
+                let problems = settings.adopt(&stored);
+                self.queue.be_lenient(!settings.strict());
+                drop(settings);
                 problems.into_iter().for_each(|problem| self.note(problem));
             }
             Err(error) => self.note(format!("the log's settings cannot be read: {error}")),

@@ -43,6 +43,7 @@ pub const ACTIVE: Figure = Figure {
             "the connection that started it, within its process",
         ),
     ],
+    effects: &[],
     answer: active,
 };
 

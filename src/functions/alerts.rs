@@ -1,11 +1,12 @@
 //! Alerts and health: `oplog_alerts()`, the functions that show and change its rules, and `oplog_health()`.
 
 use super::figures::{Answer, Figure, Scan, Value};
+use super::policy::{Effect, Effects};
 use super::Session;
 use crate::alerts::{Rule, RuleChange};
 use crate::calendar::format_interval;
 use crate::engine::Engine;
-use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
+use crate::host::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 
 type Column = (&'static str, TypeId, &'static str);
 
@@ -69,6 +70,7 @@ pub const ALL: &[Figure] = &[
             ("status", TypeId::Varchar, "`pass`; `warn`: it works, and needs attention; `fail`: what is recorded does not get into the log"),
             ("detail", TypeId::Varchar, "what there is to say; for `overall` the components to blame"),
         ],
+        effects: &[],
         answer: health,
     },
     Figure {
@@ -89,6 +91,7 @@ pub const ALL: &[Figure] = &[
             ("summary", TypeId::Varchar, "what it means"),
             ("detail", TypeId::Varchar, "what was measured, in a sentence"),
         ],
+        effects: &[],
         answer: alerts,
     },
     Figure {
@@ -97,6 +100,7 @@ pub const ALL: &[Figure] = &[
         example: "FROM oplog_alert_rules();",
         positional: &[],
         columns: RULE_COLUMNS,
+        effects: &[],
         answer: |engine, _| Ok(engine.answering().alert_rules()?.into_iter().map(rule_row).collect()),
     },
     Figure {
@@ -105,6 +109,7 @@ pub const ALL: &[Figure] = &[
         example: "CALL oplog_alert_drop('no_operations');",
         positional: &[("name", "the rule")],
         columns: &[("name", TypeId::Varchar, "the rule that is gone")],
+        effects: &[Effect::Configures],
         answer: |engine, parameters| {
             let name = parameters.first().map(String::as_str).unwrap_or_default();
             engine.drop_alert_rule(name)?;
@@ -288,7 +293,6 @@ impl Table for AlertSet {
     }
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<(String, RuleChange), String> {
-        self.session.apply_settings(bind.context())?;
         for (name, type_id, _) in RULE_COLUMNS {
             bind.add_column(name, &LogicalType::new(*type_id));
         }
@@ -312,7 +316,12 @@ impl Table for AlertSet {
         Ok((name.unwrap_or_default(), change))
     }
 
-    fn start(&self, bound: &(String, RuleChange), columns: &[usize]) -> Result<Scan, String> {
+    fn start(
+        &self,
+        bound: &(String, RuleChange),
+        columns: &[usize],
+        _: &Context,
+    ) -> Result<Scan, String> {
         let (name, change) = bound;
         let rule = self
             .session
@@ -324,5 +333,11 @@ impl Table for AlertSet {
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
         Ok(scan.next_into(output))
+    }
+}
+
+impl Effects for AlertSet {
+    fn effects(&self) -> &'static [Effect] {
+        &[Effect::Configures]
     }
 }

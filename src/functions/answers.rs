@@ -4,6 +4,7 @@ use super::parameters::{from_text, id, Arguments, Parameter};
 use super::question::Question;
 use super::readings::{self, Reading};
 use crate::calendar::{format_time, Zone};
+use crate::caller::on_behalf_of;
 use crate::engine::health::Status;
 use crate::engine::Shared;
 use crate::excerpt::excerpt;
@@ -39,13 +40,14 @@ impl Answers {
             rows_max: rows_max as usize,
             bytes_max: ANSWER_BYTES_MAX,
         };
-        let mut answered = || {
+        let caller = cancel.clone();
+        let answered = on_behalf_of(Arc::new(move || caller.is_cancelled()), || {
             let statement = question.ask(&self.shared, "*")?;
             let interrupter = statement.interrupter();
-            cancel.on_cancel(move || interrupter.interrupt())?;
-            statement.execute()?.write_objects(&style, out)
-        };
-        answered().map_err(Problem::Failed)
+            let watched = self.shared.callers.watch(move || interrupter.interrupt());
+            watched.run(|| statement.execute()?.write_objects(&style, out))
+        });
+        answered.map_err(Problem::Failed)
     }
 
     /// The one row of an answer, "" where there is none.

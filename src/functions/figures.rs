@@ -1,9 +1,10 @@
 //! The functions that answer from the engine itself, or that make it do something now and say what came of it.
 
+use super::policy::{Effect, Effects};
 use super::Session;
 use crate::engine::Engine;
 use crate::excerpt::excerpt;
-use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
+use crate::host::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::settings::Setting;
 use std::path::Path;
 
@@ -49,6 +50,8 @@ pub struct Figure {
     pub positional: &'static [(&'static str, &'static str)],
     /// Name, type and meaning of each.
     pub columns: &'static [(&'static str, TypeId, &'static str)],
+    /// What it does beyond reading the log; a file is the one that the first parameter names.
+    pub effects: &'static [Effect],
     pub answer: fn(&Engine, &[String]) -> Answer,
 }
 
@@ -66,6 +69,7 @@ pub const ALL: &[Figure] = &[
             ("is_set", TypeId::Boolean, "whether somebody has set it"),
             ("meaning", TypeId::Varchar, "what it decides"),
         ],
+        effects: &[],
         answer: settings,
     },
     Figure {
@@ -79,6 +83,7 @@ pub const ALL: &[Figure] = &[
             ("unit", TypeId::Varchar, "what it counts"),
             ("meaning", TypeId::Varchar, "what it says"),
         ],
+        effects: &[],
         answer: super::status::status,
     },
     Figure {
@@ -87,6 +92,7 @@ pub const ALL: &[Figure] = &[
         example: "CALL oplog_flush();",
         positional: &[],
         columns: &[("operations", TypeId::BigInt, "how many waited")],
+        effects: &[],
         answer: |engine, _| Ok(vec![vec![Value::Integer(engine.flush()? as i64)]]),
     },
     Figure {
@@ -99,6 +105,7 @@ pub const ALL: &[Figure] = &[
             ("deleted_by_age", TypeId::BigInt, "those that were too old"),
             ("deleted_by_size", TypeId::BigInt, "those that were too many"),
         ],
+        effects: &[],
         answer: |engine, _| {
             let purged = engine.purge()?;
             Ok(vec![vec![
@@ -117,6 +124,7 @@ pub const ALL: &[Figure] = &[
             ("operations", TypeId::BigInt, "how many moved"),
             ("path", TypeId::Varchar, "where the log is now"),
         ],
+        effects: &[Effect::Configures, Effect::WritesFile],
         answer: open,
     },
 ];
@@ -137,6 +145,7 @@ pub const METRICS: Figure = Figure {
         ("value", TypeId::Double, "what it is now"),
         ("help", TypeId::Varchar, "what the metric says"),
     ],
+    effects: &[],
     answer: metrics,
 };
 
@@ -294,7 +303,6 @@ impl Table for FigureFunction {
     }
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<Vec<String>, String> {
-        self.session.apply_settings(bind.context())?;
         for (name, type_id, _) in self.figure.columns {
             bind.add_column(name, &column_type(*type_id));
         }
@@ -308,7 +316,12 @@ impl Table for FigureFunction {
             .collect()
     }
 
-    fn start(&self, parameters: &Vec<String>, columns: &[usize]) -> Result<Scan, String> {
+    fn start(
+        &self,
+        parameters: &Vec<String>,
+        columns: &[usize],
+        _: &Context,
+    ) -> Result<Scan, String> {
         let rows = (self.figure.answer)(self.session.engine(), parameters)
             .map_err(|error| format!("{}: {error}", self.figure.name))?;
         Ok(Scan::new(rows, columns))
@@ -316,5 +329,15 @@ impl Table for FigureFunction {
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
         Ok(scan.next_into(output))
+    }
+}
+
+impl Effects for FigureFunction {
+    fn effects(&self) -> &'static [Effect] {
+        self.figure.effects
+    }
+
+    fn file<'a>(&self, parameters: &'a Vec<String>) -> Option<&'a str> {
+        parameters.first().map(String::as_str)
     }
 }

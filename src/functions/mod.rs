@@ -11,6 +11,7 @@ mod labels;
 pub mod metrics;
 mod operation;
 mod parameters;
+pub mod policy;
 pub mod publish;
 mod question;
 pub mod readings;
@@ -25,10 +26,12 @@ pub mod version;
 
 use crate::calendar::{Interval, Zone};
 use crate::engine::Engine;
-use crate::host::{ColumnMut, Context, Host, OptionDeclaration, TypeId, Value as HostValue};
+use crate::host::{
+    ColumnMut, Context, Host, OptionDeclaration, Setting as HostSetting, TypeId, Value as HostValue,
+};
 use crate::settings::{Setting, Type, Value};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What the reference says of a scalar function.
 #[cfg_attr(
@@ -51,12 +54,19 @@ enum Given {
     Refused(String),
 }
 
+/// The host's settings as they were last seen: a difference is somebody's SET or RESET.
+#[derive(Default)]
+struct Seen {
+    given: [Given; Setting::ALL.len()],
+    /// Those of which it was said that a session cannot have a value of its own.
+    of_session: [bool; Setting::ALL.len()],
+}
+
 /// What the functions of one host instance share. Its last clone goes when the host closes, and the engine with it.
 #[derive(Clone)]
 pub struct Session {
     engine: Arc<Engine>,
-    /// The host's settings as they were last seen: a difference is somebody's SET.
-    seen: Arc<Mutex<[Given; Setting::ALL.len()]>>,
+    seen: Arc<Mutex<Seen>>,
     /// The zone that a session had last, so that its rules are read once.
     zone: Arc<Mutex<Zone>>,
 }
@@ -83,7 +93,7 @@ impl Session {
     /// The zone of the session that runs a statement, in which its times without a zone are meant. The setting is that of
     /// ICU: without it there is no zone but UTC.
     pub fn zone(&self, context: &Context) -> Zone {
-        let Some(Ok(name)) = context.option("TimeZone").map(|name| name.text()) else {
+        let Some(Ok(name)) = context.option("TimeZone").map(|name| name.value.text()) else {
             return Zone::utc();
         };
         let mut last = self
@@ -114,29 +124,60 @@ impl Session {
         }
     }
 
+    /// Has the host's options show what is kept with the log, so that a RESET is a difference. Where the host's
+    /// configuration is locked nobody can RESET either.
+    pub fn show_settings(&self, host: &Host<'_>) -> Result<(), String> {
+        let settings = self.engine.settings();
+        let context = host.context()?;
+        let mut seen = self.seen();
+        for (index, setting) in Setting::ALL.iter().enumerate() {
+            // An option that the host was opened with counts as SET.
+            if !settings.is_set(*setting) || context.option(setting.name()).is_some() {
+                continue;
+            }
+            let text = setting.shown(settings.get(*setting));
+            let shown = host.query_text(&format!("SET GLOBAL {} = '{text}'", setting.name()));
+            if shown.is_ok() {
+                seen.given[index] = given(*setting, context.option(setting.name()));
+            }
+        }
+        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Applies what was SET since the last call. A value that makes no sense leaves the last good one in force and is
     /// noted, since an error here would abort somebody's transaction. The only error is that of a forked process.
     pub fn apply_settings(&self, context: &Context) -> Result<(), String> {
         self.engine.check_process()?;
         for (index, setting) in Setting::ALL.iter().enumerate() {
-            let given = match context.option(setting.name()) {
-                None => Given::Nothing,
-                Some(given) => {
-                    read_setting(*setting, &given).map_or_else(Given::Refused, Given::Value)
+            let option = context.option(setting.name());
+            let mut seen = self.seen();
+            if option.as_ref().is_some_and(|option| option.of_session) {
+                // One value holds for the log, and so for all sessions. What the host says besides cannot be seen from here.
+                if !std::mem::replace(&mut seen.of_session[index], true) {
+                    drop(seen);
+                    self.engine.note(format!(
+                        "{name} was set for a session, and is ignored there: one value holds for all sessions, SET GLOBAL \
+                         {name}, after RESET SESSION {name} or in another session",
+                        name = setting.name()
+                    ));
                 }
-            };
-            let mut seen = self
-                .seen
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
-            if seen[index] == given {
                 continue;
             }
-            seen[index] = given.clone();
+            let given = given(*setting, option);
+            if seen.given[index] == given {
+                continue;
+            }
+            seen.given[index] = given.clone();
             drop(seen);
             match given {
                 Given::Value(value) => self.engine.set(*setting, value),
-                // It was set in this session and is NULL again: somebody's RESET.
+                // It had a value and is NULL again: somebody's RESET.
                 Given::Nothing => self.engine.reset(*setting),
                 Given::Refused(problem) => {
                     self.engine.note(format!("a setting is ignored: {problem}"));
@@ -145,6 +186,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn given(setting: Setting, option: Option<HostSetting>) -> Given {
+    option.map_or(Given::Nothing, |option| {
+        read_setting(setting, &option.value).map_or_else(Given::Refused, Given::Value)
+    })
 }
 
 fn read_setting(setting: Setting, given: &HostValue) -> Result<Value, String> {

@@ -4,10 +4,14 @@ use super::parameters::{
     from_call, id, Arguments, Named, Parameter, Role, BUCKET, BY, FILTERS, PERIOD, SINCE, TIMEZONE,
     UNTIL,
 };
+use super::policy::{Effect, Effects};
 use super::question::Question;
 use super::Session;
+use crate::caller::Watched;
 use crate::engine::Shared;
-use crate::host::{LogicalType, Rows, Table, TableBind, TableOutput, TypeId, Value, VECTOR_SIZE};
+use crate::host::{
+    Context, LogicalType, Rows, Table, TableBind, TableOutput, TypeId, Value, VECTOR_SIZE,
+};
 use crate::store::Parameter as Bound;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
@@ -283,7 +287,11 @@ pub struct BoundReading {
 /// A running call.
 pub enum Scan {
     /// The rows of the sidecar's query, and the positions of the columns that the host wants.
-    Rows(Rows, Vec<usize>),
+    Rows {
+        watched: Watched,
+        rows: Rows,
+        columns: Vec<usize>,
+    },
     /// The host wants no column, as for count(*): so many rows are left to give.
     Count(usize),
 }
@@ -329,7 +337,6 @@ impl Table for ReadingFunction {
     }
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<BoundReading, String> {
-        self.session.apply_settings(bind.context())?;
         let reading = self.reading;
         let failed = |error| format!("{}: {error}", reading.name);
         let zone = self.session.zone(bind.context());
@@ -363,7 +370,7 @@ impl Table for ReadingFunction {
         Ok(BoundReading { question, columns })
     }
 
-    fn start(&self, bound: &BoundReading, columns: &[usize]) -> Result<Scan, String> {
+    fn start(&self, bound: &BoundReading, columns: &[usize], _: &Context) -> Result<Scan, String> {
         let failed = |error| format!("{}: {error}", self.reading.name);
         // Only what the host asks for is computed. For count(*) it asks for a row number, which is no column of ours.
         let mut wanted: Vec<usize> = columns
@@ -383,11 +390,17 @@ impl Table for ReadingFunction {
         };
         let ask = || {
             let statement = bound.question.ask(self.shared(), &listed)?;
-            let mut rows = statement.execute()?;
+            let interrupter = statement.interrupter();
+            let watched = self.shared().callers.watch(move || interrupter.interrupt());
+            let mut rows = watched.run(|| statement.execute())?;
             if wanted.is_empty() {
-                return rows.count().map(Scan::Count);
+                return watched.run(|| rows.count()).map(Scan::Count);
             }
-            Ok(Scan::Rows(rows, (0..wanted.len()).collect()))
+            Ok(Scan::Rows {
+                watched,
+                rows,
+                columns: (0..wanted.len()).collect(),
+            })
         };
         // It may be the log that is damaged, and not the question.
         ask().or_else(|error| match self.shared().mend() {
@@ -398,16 +411,28 @@ impl Table for ReadingFunction {
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
         match scan {
-            Scan::Rows(rows, columns) => rows.next_into(output, columns).map_err(|error| {
-                // Rows have been given out: whoever asks again has what can be saved.
-                self.shared().mend();
-                format!("{}: {error}", self.reading.name)
-            }),
+            Scan::Rows {
+                watched,
+                rows,
+                columns,
+            } => watched
+                .run(|| rows.next_into(output, columns))
+                .map_err(|error| {
+                    // Rows have been given out: whoever asks again has what can be saved.
+                    self.shared().mend();
+                    format!("{}: {error}", self.reading.name)
+                }),
             Scan::Count(left) => {
                 let rows = (*left).min(VECTOR_SIZE);
                 *left -= rows;
                 Ok(rows)
             }
         }
+    }
+}
+
+impl Effects for ReadingFunction {
+    fn effects(&self) -> &'static [Effect] {
+        &[]
     }
 }

@@ -2,9 +2,10 @@
 
 use super::answers::Answers;
 use super::figures::{Answer, Figure, Scan, Value};
+use super::policy::{Effect, Effects};
 use super::Session;
 use crate::engine::Engine;
-use crate::host::{LogicalType, Table, TableBind, TableOutput, TypeId};
+use crate::host::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::serve::limits;
 use crate::serve::Options;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub const STOP: Figure = Figure {
         ("stopped", TypeId::Boolean, "whether one was running"),
         ("url", TypeId::Varchar, "where it listened"),
     ],
+    effects: &[Effect::Configures],
     answer: |engine, _| {
         let address = engine.stop_serving();
         Ok(vec![vec![
@@ -115,7 +117,6 @@ impl Table for Serve {
     }
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<Options, String> {
-        self.session.apply_settings(bind.context())?;
         for (name, type_id, _) in COLUMNS {
             bind.add_column(name, &LogicalType::new(type_id));
         }
@@ -127,13 +128,19 @@ impl Table for Serve {
         Options::parse(&address, port, text("token")?).map_err(failed)
     }
 
-    fn start(&self, options: &Options, columns: &[usize]) -> Result<Scan, String> {
+    fn start(&self, options: &Options, columns: &[usize], _: &Context) -> Result<Scan, String> {
         let rows = self.serve(options).map_err(failed)?;
         Ok(Scan::new(rows, columns))
     }
 
     fn next(&self, scan: &mut Scan, output: &mut TableOutput) -> Result<usize, String> {
         Ok(scan.next_into(output))
+    }
+}
+
+impl Effects for Serve {
+    fn effects(&self) -> &'static [Effect] {
+        &[Effect::Configures, Effect::Listens]
     }
 }
 

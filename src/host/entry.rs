@@ -1,7 +1,7 @@
 //! `LOAD`: the function table, and what is registered during it.
 
 use super::contain::contain;
-use super::{c_text, ffi, text_from};
+use super::{c_text, ffi, text_from, Context};
 use std::marker::PhantomData;
 
 pub use ffi::{duckdb_extension_access as ExtensionAccess, duckdb_extension_info as ExtensionInfo};
@@ -39,6 +39,16 @@ impl Host<'_> {
         Err(format!(
             "oplog: DuckDB refused to register the {kind} {name}; is another extension using the name?"
         ))
+    }
+
+    /// The context of the connection that LOAD uses, for which nobody sets anything.
+    pub fn context(&self) -> Result<Context, String> {
+        // SAFETY: the connection is live; the context is made for us, and lives no longer than LOAD.
+        unsafe {
+            let mut raw = std::ptr::null_mut();
+            ffi::duckdb_connection_get_client_context(self.connection, &mut raw);
+            Context::take(raw).ok_or_else(|| "DuckDB gave no client context".into())
+        }
     }
 
     /// The text in the first column and row of a query's result, none for NULL or no row.
@@ -122,6 +132,7 @@ pub unsafe fn load(
                 connection,
                 lent: PhantomData,
             };
+            super::interruption::learn(connection);
             register(&host).map(|()| true)
         }
     });

@@ -14,6 +14,7 @@ mod entry;
 mod fork_files;
 mod fork_mark;
 mod instance;
+mod interruption;
 mod json;
 mod objects;
 mod option;
@@ -31,12 +32,13 @@ mod write;
 pub use crate::json::DEPTH_MAX;
 use libduckdb_sys::v1 as ffi;
 
-pub use context::Context;
+pub use context::{Context, Setting};
 pub use entry::{load, ExtensionAccess, ExtensionInfo, Host};
 #[cfg(unix)]
 pub use fork_files::ClosedInChild;
 pub use fork_mark::fork_mark;
 pub use instance::{Appender, Connection, Instance, Statement};
+pub use interruption::Interruption;
 pub use json::write_json;
 pub use objects::{ObjectStyle, Written};
 pub use option::OptionDeclaration;

@@ -2,7 +2,7 @@
 
 use super::contain::{contain, drop_boxed, into_raw};
 use super::shape::Shape;
-use super::{c_text, ffi, Chunk, ColumnMut, Context, Host, LogicalType, TypeId};
+use super::{c_text, ffi, Chunk, ColumnMut, Context, Host, Interruption, LogicalType, TypeId};
 use std::sync::Arc;
 
 /// One signature of a scalar function.
@@ -46,6 +46,18 @@ struct Execution<F: Scalar> {
     local: F::Local,
     /// None before the first chunk.
     arguments: Option<(Vec<Shape>, F::Plan)>,
+    interruption: Option<Interruption>,
+}
+
+impl<F: Scalar> Drop for Execution<F> {
+    /// The two are dropped one by one: two panics at once would abort the process.
+    fn drop(&mut self) {
+        let arguments = self.arguments.take();
+        let _ = contain(F::NAME, || {
+            drop(arguments);
+            Ok(())
+        });
+    }
 }
 
 impl Host<'_> {
@@ -101,6 +113,7 @@ unsafe extern "C" fn init<F: Scalar>(info: ffi::duckdb_init_info) {
             let execution = Execution::<F> {
                 local: function.start(&context)?,
                 arguments: None,
+                interruption: Interruption::of(&context),
             };
             ffi::duckdb_scalar_function_init_set_state(
                 info,
@@ -140,7 +153,9 @@ unsafe extern "C" fn call<F: Scalar>(
             };
             let arguments = Chunk::new(input, shapes);
             let mut output = ColumnMut::new(output);
-            function.call(plan, &mut execution.local, &arguments, &mut output)
+            Interruption::during(execution.interruption, || {
+                function.call(plan, &mut execution.local, &arguments, &mut output)
+            })
         }
     });
     if let Err(error) = outcome {

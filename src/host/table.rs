@@ -1,7 +1,9 @@
 //! Table functions: bind parameters and columns, start, then hand out chunks.
 
 use super::contain::{contain, drop_boxed, into_raw};
-use super::{c_text, ffi, ColumnMut, Context, Host, LogicalType, MapWriter, TypeId, Value};
+use super::{
+    c_text, ffi, ColumnMut, Context, Host, Interruption, LogicalType, MapWriter, TypeId, Value,
+};
 use std::sync::{Arc, Mutex};
 
 /// A table function. The value itself lives as long as the host instance.
@@ -17,11 +19,24 @@ pub trait Table: Send + Sync + 'static {
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<Self::Bound, String>;
 
-    /// `columns` are the positions of the bound columns that the query needs.
-    fn start(&self, bound: &Self::Bound, columns: &[usize]) -> Result<Self::Scan, String>;
+    /// `columns` are the positions of the bound columns that the query needs. The context is that of the session as it is
+    /// now, which may have changed since it was bound.
+    fn start(
+        &self,
+        bound: &Self::Bound,
+        columns: &[usize],
+        context: &Context,
+    ) -> Result<Self::Scan, String>;
 
     /// Fills the next chunk and returns its rows; zero ends the scan.
     fn next(&self, scan: &mut Self::Scan, output: &mut TableOutput) -> Result<usize, String>;
+}
+
+/// What DuckDB keeps for a bound call. It is used by the session that bound it, and by no other.
+struct Bound<F: Table> {
+    bound: F::Bound,
+    context: Context,
+    interruption: Option<Interruption>,
 }
 
 /// What is given and declared while a call is bound.
@@ -140,11 +155,19 @@ unsafe extern "C" fn bind<F: Table>(info: ffi::duckdb_bind_info) {
             let mut raw_context = std::ptr::null_mut();
             ffi::duckdb_table_function_get_client_context(info, &mut raw_context);
             let context = Context::take(raw_context).ok_or("DuckDB gave no client context")?;
-            let bound = function.bind(&mut TableBind {
-                info,
-                context: &context,
+            let interruption = Interruption::of(&context);
+            let bound = Interruption::during(interruption, || {
+                function.bind(&mut TableBind {
+                    info,
+                    context: &context,
+                })
             })?;
-            ffi::duckdb_bind_set_bind_data(info, into_raw(bound), Some(drop_boxed::<F::Bound>));
+            let bound = Bound::<F> {
+                bound,
+                context,
+                interruption,
+            };
+            ffi::duckdb_bind_set_bind_data(info, into_raw(bound), Some(drop_boxed::<Bound<F>>));
         }
         Ok(())
     });
@@ -160,11 +183,13 @@ unsafe extern "C" fn init<F: Table>(info: ffi::duckdb_init_info) {
         // SAFETY: `info` is live during the callback; the pointers are what registration and `bind` set.
         unsafe {
             let function = &*ffi::duckdb_init_get_extra_info(info).cast::<Arc<F>>();
-            let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<F::Bound>();
+            let bound = &*ffi::duckdb_init_get_bind_data(info).cast::<Bound<F>>();
             let columns: Vec<usize> = (0..ffi::duckdb_init_get_column_count(info))
                 .map(|index| ffi::duckdb_init_get_column_index(info, index) as usize)
                 .collect();
-            let scan = function.start(bound, &columns)?;
+            let scan = Interruption::during(bound.interruption, || {
+                function.start(&bound.bound, &columns, &bound.context)
+            })?;
             ffi::duckdb_init_set_max_threads(info, 1);
             ffi::duckdb_init_set_init_data(
                 info,
@@ -191,7 +216,10 @@ unsafe extern "C" fn next<F: Table>(
             let function = &*ffi::duckdb_function_get_extra_info(info).cast::<Arc<F>>();
             let scan = &*ffi::duckdb_function_get_init_data(info).cast::<Mutex<F::Scan>>();
             let mut scan = scan.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let rows = function.next(&mut scan, &mut TableOutput { raw: output })?;
+            let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<Bound<F>>();
+            let rows = Interruption::during(bound.interruption, || {
+                function.next(&mut scan, &mut TableOutput { raw: output })
+            })?;
             ffi::duckdb_data_chunk_set_size(output, rows as u64);
         }
         Ok(())

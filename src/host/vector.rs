@@ -50,9 +50,9 @@ impl fmt::Display for NotUtf8<'_> {
 /// The bytes of a string: up to 12 stand inline, more behind a pointer.
 ///
 /// # Safety
-/// DuckDB made the string, and its vector outlives `'a`.
+/// DuckDB made the string, and its vector outlives the borrow.
 #[inline]
-pub(super) unsafe fn string_bytes<'a>(string: &'a ffi::duckdb_string_t) -> &'a [u8] {
+pub(super) unsafe fn string_bytes(string: &ffi::duckdb_string_t) -> &[u8] {
     // SAFETY: the length stands at the same place in both forms, and says which one it is; the rest is the caller's
     // promise.
     unsafe {

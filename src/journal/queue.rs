@@ -15,6 +15,7 @@ pub use waiting::Unsynced;
 use waiting::Waiting;
 
 use super::{AppendError, Frame, Journal, Reader};
+use crate::caller::LOOK_INTERVAL;
 use crate::record::{Batch, Field, IdGenerator, IdRange, Pending, Stamp};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,6 +122,8 @@ struct State {
     journal: Option<Arc<Journal>>,
     /// The `seq` behind the last record that went into the journal.
     journaled_seq: u64,
+    /// Somebody has waited for room in vain, and nothing has moved since.
+    stuck: bool,
     /// The journal is a spool: it is not given back with a commit, but when the log's owner has taken it over.
     is_spool: bool,
 }
@@ -140,6 +143,8 @@ pub struct Queue {
     /// Reads back what memory does not hold. Used by the writer alone.
     reader: Mutex<Option<Reader>>,
     spares: Mutex<Vec<Batch>>,
+    /// Callers must never be held up for long.
+    lenient: AtomicBool,
     /// For the writer.
     work: Condvar,
     /// For those who wait for a commit or for room.
@@ -173,6 +178,7 @@ impl Queue {
             state: Mutex::new((state, IdGenerator::new())),
             reader: Mutex::default(),
             spares: Mutex::default(),
+            lenient: AtomicBool::new(false),
             work: Condvar::new(),
             progress: Condvar::new(),
         }
@@ -305,9 +311,14 @@ impl Queue {
         }
     }
 
-    /// Waits until everything accepted so far is committed, or until a commit fails, or for as long as a writer that works
-    /// takes at most from one commit to the next.
+    #[cfg(test)]
     pub fn flush(&self) -> Result<u64, String> {
+        self.flush_unless(|| None)
+    }
+
+    /// Waits until everything accepted so far is committed, until a commit fails, or until there is a reason to give up; and
+    /// for as long as a writer that works takes at most from one commit to the next.
+    pub fn flush_unless(&self, gives_up: impl Fn() -> Option<String>) -> Result<u64, String> {
         let mut guard = self.lock();
         let target = guard.0.next_seq;
         let flushed = target - guard.0.committed_seq;
@@ -332,7 +343,10 @@ impl Queue {
                 ));
             }
             self.work.notify_one();
-            guard = self.wait_for_progress(guard, left);
+            guard = self.wait_for_progress(guard, left.min(LOOK_INTERVAL));
+            if let Some(reason) = gives_up() {
+                return Err(reason);
+            }
         }
         Ok(flushed)
     }
@@ -367,12 +381,21 @@ impl Queue {
         self.work.notify_one();
     }
 
+    pub fn is_shut_down(&self) -> bool {
+        self.lock().0.shutdown
+    }
+
     /// An old batch whose memory a new one of `rows` rows can take over.
     pub fn spare(&self, rows: usize) -> Option<Batch> {
         if rows < SPARE_ROWS_MIN {
             return None;
         }
         lock(&self.spares).pop()
+    }
+
+    /// Whether callers would rather do without a record than wait long for its place.
+    pub fn be_lenient(&self, lenient: bool) {
+        self.lenient.store(lenient, Ordering::Relaxed);
     }
 
     /// Accepts nothing until [`Queue::resume`]: callers wait.
@@ -420,7 +443,10 @@ impl Queue {
 
     /// Goes on after a pause.
     pub fn resume(&self) {
-        self.lock().0.paused = false;
+        let mut guard = self.lock();
+        guard.0.paused = false;
+        guard.0.stuck = false;
+        drop(guard);
         self.progress.notify_all();
     }
 

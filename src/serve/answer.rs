@@ -34,7 +34,7 @@ pub struct Answering {
 struct Running {
     closing: bool,
     next: u64,
-    cancels: HashMap<u64, Arc<Cancel>>,
+    cancels: HashMap<u64, Cancel>,
 }
 
 impl Answering {
@@ -49,12 +49,11 @@ impl Answering {
         }
     }
 
-    /// Lets no question begin any more, and interrupts those that run. One that is about to begin may miss it: call again
-    /// until all have ended.
+    /// Lets no question begin any more, and has those that run end soon.
     pub fn cancel_reads(&self) {
         let mut running = self.running();
         running.closing = true;
-        running.cancels.values().for_each(|cancel| cancel.cancel());
+        running.cancels.values().for_each(Cancel::cancel);
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -94,6 +93,15 @@ impl Answering {
             self.figures.rejected.inc();
         }
         refusal.reply()
+    }
+
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether the client may ask at all.
+    pub fn allows(&self, request: &Parts) -> bool {
+        access::check(request, self.token.as_deref()).is_ok()
     }
 
     async fn reply(self: &Arc<Self>, request: &Parts, has_body: bool) -> Result<Reply, Refusal> {
@@ -191,7 +199,7 @@ impl Answering {
             )));
         };
         let read = self.begin_read().ok_or_else(Refusal::closing)?;
-        let waiting = CancelOnDrop(Arc::clone(&read.cancel));
+        let waiting = CancelOnDrop(read.cancel.clone());
         let answer = self.work(move |source| {
             let answer = ask(source, &read.cancel);
             // Held until here, whether or not somebody waits for the answer.
@@ -219,10 +227,10 @@ impl Answering {
         if running.closing {
             return None;
         }
-        let cancel = Arc::<Cancel>::default();
+        let cancel = Cancel::default();
         let number = running.next;
         running.next += 1;
-        running.cancels.insert(number, Arc::clone(&cancel));
+        running.cancels.insert(number, cancel.clone());
         self.figures.reads.inc();
         Some(Read {
             answering: Arc::clone(self),
@@ -236,7 +244,7 @@ impl Answering {
 struct Read {
     answering: Arc<Answering>,
     number: u64,
-    cancel: Arc<Cancel>,
+    cancel: Cancel,
 }
 
 impl Drop for Read {
@@ -247,7 +255,7 @@ impl Drop for Read {
 }
 
 /// Whoever waited for the answer has it, or is gone.
-struct CancelOnDrop(Arc<Cancel>);
+struct CancelOnDrop(Cancel);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {

@@ -2,6 +2,7 @@
 
 use super::answer::Answering;
 use super::limits::{HEAD_BYTES_MAX, HEAD_TIME, IDLE_TIME, REQUEST_TIME};
+use super::slots::Slot;
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
@@ -44,18 +45,24 @@ impl Deadline {
 /// Answers what comes over a connection until it ends, a time runs out, or the server stops.
 pub async fn serve(
     stream: TcpStream,
+    slot: Slot,
     answering: Arc<Answering>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let deadline = Deadline(Arc::new(Mutex::new(Instant::now() + HEAD_TIME)));
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
-        deadline.set(REQUEST_TIME);
+        let (request, body) = request.into_parts();
+        if answering.allows(&request) {
+            deadline.set(REQUEST_TIME);
+            slot.welcome();
+        } else {
+            deadline.set(HEAD_TIME);
+        }
         asked.store(true, Ordering::Relaxed);
         let answering = Arc::clone(&answering);
         let deadline = deadline.clone();
         async move {
-            let (request, body) = request.into_parts();
             let has_body = !body.is_end_stream();
             let ended = move || deadline.set(IDLE_TIME);
             Ok::<_, Infallible>(answering.answer(&request, has_body, ended).await)
@@ -71,6 +78,7 @@ pub async fn serve(
         // The server is gone where nobody can say that it stops.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     });
+    let mut evicted = pin!(slot.evicted());
     let mut told = false;
     poll_fn(|cx| {
         if !told && stop.as_mut().poll(cx).is_ready() {
@@ -85,6 +93,9 @@ pub async fn serve(
             if outcome.is_err_and(|error| error.is_parse()) {
                 answering.figures.rejected.inc();
             }
+            return Poll::Ready(());
+        }
+        if evicted.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
         let until = deadline.get();

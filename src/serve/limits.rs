@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Open connections; one more is answered 503 and closed.
 pub const CONNECTIONS_MAX: usize = 64;
 
+/// How many of them may be without the token, where there is one, as long as they have not brought it; one more, and the
+/// oldest is closed.
+pub const STRANGERS_MAX: usize = 32;
+
 /// Questions to the log that run at once; others wait for [`READ_WAIT`] and are then answered 503.
 pub const READS_MAX: usize = 2;
 pub const READ_WAIT: Duration = Duration::from_secs(2);
@@ -16,7 +20,8 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Path and query of a request; 414 to a longer one.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 
-/// From the opening of a connection to the end of its first head; then it is closed.
+/// From the opening of a connection to the end of its first head, and for a client to take a refusal for want of the
+/// token; then it is closed.
 pub const HEAD_TIME: Duration = Duration::from_secs(5);
 /// From the end of a head to the end of the answer; then the connection is closed.
 pub const REQUEST_TIME: Duration = Duration::from_secs(30);

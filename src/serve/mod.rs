@@ -16,6 +16,7 @@ mod options;
 mod reply;
 mod route;
 mod server;
+mod slots;
 mod target;
 #[cfg(test)]
 mod tests;

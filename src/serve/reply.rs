@@ -110,7 +110,12 @@ impl Kind {
     fn headers(self) -> Vec<(HeaderName, HeaderValue)> {
         let fixed = |name, value| vec![(name, HeaderValue::from_static(value))];
         match self {
-            Self::Unauthorized => fixed(WWW_AUTHENTICATE, "Bearer realm=\"oplog\""),
+            // A client without the token gets no second try for the price of one connection.
+            Self::Unauthorized => {
+                let mut headers = fixed(WWW_AUTHENTICATE, "Bearer realm=\"oplog\"");
+                headers.extend(fixed(CONNECTION, "close"));
+                headers
+            }
             Self::MethodNotAllowed => fixed(ALLOW, "GET, HEAD"),
             Self::Busy | Self::Timeout => fixed(RETRY_AFTER, "1"),
             // What is left of the request would be taken for the next one, or has to be read for nothing.

@@ -6,6 +6,7 @@ use super::figures::Figures;
 use super::limits::{CONNECTIONS_MAX, GRACE_TIME, READS_MAX};
 use super::options::Options;
 use super::reply::Refusal;
+use super::slots::Slots;
 use super::Source;
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -106,10 +107,7 @@ impl Server {
         };
         // It is gone where nobody receives.
         let _ = self.stopping.send(true);
-        while !thread.is_finished() {
-            self.answering.cancel_reads();
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.answering.cancel_reads();
         let _ = thread.join();
     }
 }
@@ -125,6 +123,7 @@ async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::R
     // Declared behind the listener, and so dropped before it.
     #[cfg(unix)]
     let closed_in_child = crate::host::ClosedInChild::new(&listener);
+    let slots = Slots::new(answering.has_token());
     let mut connections = JoinSet::new();
     let mut stopping = stop.clone();
     let mut stopped = std::pin::pin!(stopping.wait_for(|stopping| *stopping));
@@ -140,13 +139,17 @@ async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::R
         .await;
         match accepted {
             None => break,
-            Some(Ok((stream, _))) if connections.len() >= CONNECTIONS_MAX => {
-                answering.figures.refused.inc();
-                refuse(stream);
-            }
-            Some(Ok((stream, _))) => {
+            Some(Ok((stream, client))) => {
+                let slot = slots.take(client.ip());
+                if !matches!(slot, Some((_, false))) {
+                    answering.figures.refused.inc();
+                }
+                let Some((slot, _)) = slot else {
+                    refuse(stream);
+                    continue;
+                };
                 let open = Open::new(&answering.figures);
-                let served = connection::serve(stream, Arc::clone(&answering), stop.clone());
+                let served = connection::serve(stream, slot, Arc::clone(&answering), stop.clone());
                 connections.spawn(async move {
                     served.await;
                     drop(open);

@@ -177,6 +177,15 @@ impl Setting {
         Err(format!("{} is '{value}': {problem}", self.name()))
     }
 
+    /// The value as SQL takes it: as people write it, where that says all of it.
+    pub fn shown(self, value: Value) -> String {
+        let text = value.to_string();
+        match self.parse(&text) {
+            Ok(read) if read == value => text,
+            _ => Self::stored(value),
+        }
+    }
+
     /// The value as the log stores it: exact, and read back by [`Setting::parse`].
     pub fn stored(value: Value) -> String {
         match value {
@@ -324,6 +333,24 @@ mod tests {
             let value = setting.default();
             assert_eq!(setting.check(value), Ok(value));
             assert_eq!(setting.parse(&Setting::stored(value)), Ok(value));
+            assert_eq!(setting.parse(&setting.shown(value)), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_value_is_shown_as_people_write_it_or_else_exactly() {
+        let shown = |setting: Setting, value| setting.shown(value);
+        let week = Value::Interval(Interval::of_days(7));
+        assert_eq!(shown(Setting::Retention, week), "7 days");
+        for (setting, value) in [
+            (
+                Setting::Retention,
+                Value::Interval(Interval::of_micros(90_061_000_001)),
+            ),
+            (Setting::MaxSize, Value::Bytes(16_000_001)),
+            (Setting::MaxSize, Value::Bytes(1_234_567_890)),
+        ] {
+            assert_eq!(setting.parse(&shown(setting, value)), Ok(value));
         }
     }
 

@@ -1,7 +1,10 @@
 //! Alert rules in the log, and what their metrics were.
 
 use super::{Parameter, Reader, Store};
-use crate::alerts::{unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX};
+use crate::alerts::{
+    pattern, unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX,
+};
+use crate::caller::Watcher;
 use crate::host::{Cell, Connection, Rows};
 
 const RULES: &str = include_str!("../../sql/alerts/rules.sql");
@@ -114,6 +117,7 @@ impl Reader {
         rule: &Rule,
         times: Times,
         opened_us: i64,
+        callers: &Watcher,
     ) -> Result<Vec<(i64, Option<f64>)>, String> {
         let sql = match rule.metric.source {
             Source::Period => PERIOD,
@@ -122,7 +126,7 @@ impl Reader {
             // Samples are not in the log.
             Source::Process => return Ok(Vec::new()),
         };
-        let mut conditions = vec!["true"];
+        let mut conditions = vec!["true".to_owned()];
         let mut parameters = vec![
             ("after", Parameter::Time(times.from_us - rule.period_us)),
             ("until", Parameter::Time(times.until_us)),
@@ -134,17 +138,24 @@ impl Reader {
             ("opened_us", Parameter::Integer(opened_us)),
         ];
         for (name, pattern) in rule.filters() {
-            conditions.push(match name {
-                "command" => "command GLOB $command",
-                "project_id" => "project_id GLOB $project_id",
-                _ => "table_name GLOB $table_name",
+            if pattern::is_plain(pattern) {
+                conditions.push(format!("{name} = ${name}"));
+                parameters.push((name, Parameter::Text(pattern.to_owned())));
+                continue;
+            }
+            conditions.push(match pattern::regular_expression(pattern) {
+                // Hexadecimal digits and signs, so no quote is in it. As a parameter it would be compiled for each row.
+                Some(expression) => format!("regexp_full_match({name}, '{expression}')"),
+                None => "false".to_owned(),
             });
-            parameters.push((name, Parameter::Text(pattern.to_owned())));
         }
         let sql = sql
             .replace("{filters}", &conditions.join(" AND "))
             .replace("{metric}", rule.metric.name);
-        let rows = self.bind(&sql, &parameters)?.execute()?.collect()?;
+        let statement = self.bind(&sql, &parameters)?;
+        let interrupter = statement.interrupter();
+        let watched = callers.watch(move || interrupter.interrupt());
+        let rows = watched.run(|| statement.execute()?.collect())?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row.as_slice() {

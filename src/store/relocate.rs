@@ -131,7 +131,7 @@ impl Copying {
 pub(super) fn settle(connection: &Connection, place: &Place) -> Result<(), String> {
     let meta = schema::all_meta(connection)?;
     if meta.contains_key(ARRIVING) {
-        connection.transaction(|log| discard(log))?;
+        connection.transaction(discard)?;
     }
     if *place != Place::Memory && !meta.contains_key(LOG_ID) {
         schema::set_meta(connection, LOG_ID, &random_id(connection)?)?;
@@ -390,7 +390,7 @@ impl Store {
                 Some(mark) if !mark.is_done => remove_mark(log),
                 _ => Ok(()),
             });
-        log.and(target.connection.transaction(|log| discard(log)))
+        log.and(target.connection.transaction(discard))
     }
 
     /// Step 4: empties a log that another one has taken over.

@@ -50,7 +50,8 @@ impl Writer<'_> {
         let note = transfer.note();
         let arrived = match transfer.complete(&self.store) {
             Ok(arrived) => arrived,
-            Err((error, transfer)) => {
+            Err(failed) => {
+                let (error, transfer) = *failed;
                 transfer.give_up(&self.store);
                 self.look_after_store(&error);
                 return Err(error);

@@ -128,6 +128,7 @@ impl Queue {
             state.committed_seq = state.next_seq;
         }
         state.last_error.clear();
+        state.stuck = false;
         let (journal, committed_seq) = (state.journal.clone(), state.committed_seq);
         let is_spool = state.is_spool;
         drop(guard);

@@ -107,7 +107,7 @@ impl Table for TableIn {
         })
     }
 
-    fn start(&self, _: &State, _: &[usize]) -> Result<(State, usize), String> {
+    fn start(&self, _: &State, _: &[usize], _: &Context) -> Result<(State, usize), String> {
         assert!(self.callback != "start", "panicked in start");
         let state = State {
             panics: self.callback == "drop",
