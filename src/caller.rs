@@ -226,7 +226,9 @@ mod tests {
         let (interrupted, interrupts) = mpsc::channel();
         let watcher = Watcher::default();
         let outcome: Result<(), String> = on_behalf_of(Arc::new(|| true), || {
-            let watched = watcher.watch(move || drop(interrupted.send(())));
+            let watched = watcher.watch(move || {
+                let _ = interrupted.send(());
+            });
             watched.run(|| {
                 // The first one may have come before there was anything to interrupt.
                 interrupts.recv().unwrap();
@@ -243,7 +245,9 @@ mod tests {
         let count = Arc::clone(&interrupts);
         let watcher = Watcher::default();
         let watched = on_behalf_of(Arc::new(|| true), || {
-            watcher.watch(move || drop(count.fetch_add(1, Ordering::SeqCst)))
+            watcher.watch(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            })
         });
         assert_eq!(watched.run(|| Ok(7)), Ok(7));
         assert!(!watcher.state.look());
