@@ -225,19 +225,15 @@ impl Engine {
 
     /// Puts a setting in force and has it stored.
     pub fn set(&self, setting: Setting, value: Value) {
-        let mut settings = write(&self.shared.settings);
-        settings.put(setting, value);
-        self.shared.queue.be_lenient(!settings.strict());
-        drop(settings);
+        self.shared
+            .change_settings(|settings| settings.put(setting, value));
         self.send(Command::Store(setting, Some(value)));
     }
 
     /// Puts a setting's default in force and has the stored value forgotten.
     pub fn reset(&self, setting: Setting) {
-        let mut settings = write(&self.shared.settings);
-        settings.reset(setting);
-        self.shared.queue.be_lenient(!settings.strict());
-        drop(settings);
+        self.shared
+            .change_settings(|settings| settings.reset(setting));
         self.send(Command::Store(setting, None));
     }
 

@@ -244,12 +244,7 @@ impl Writer<'_> {
 
     /// Commits everything, settings and a service's metrics included.
     fn flush(&mut self) -> Result<(), String> {
-        let errors = self.shared.metrics.figures.commit_errors.get();
-        self.commit();
-        self.is_open()?;
-        if self.shared.metrics.figures.commit_errors.get() > errors {
-            return Err("what waits cannot be committed; FROM oplog_status() says why".into());
-        }
+        self.try_commit()?;
         self.commit_all()
     }
 

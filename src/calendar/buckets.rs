@@ -103,16 +103,13 @@ impl Buckets {
             Width::PartOfDay(micros) if micros <= HOUR_US => {
                 parts_of_hours(since_us, until_us, micros, zone)
             }
-            Width::PartOfDay(micros) => {
-                let walls = Walls { width_us: micros };
-                walls_between(
-                    since_us,
-                    until_us,
-                    zone,
-                    |local_us| walls.number(local_us),
-                    |number| walls.start(number),
-                )
-            }
+            Width::PartOfDay(micros) => walls_between(
+                since_us,
+                until_us,
+                zone,
+                |local_us| local_us.div_euclid(micros),
+                |number| Some(number * micros),
+            ),
             Width::Days(days) => {
                 // 3 January 2000 was day 10,959.
                 let (anchor, days) = (10_959, i64::from(days));
@@ -193,21 +190,6 @@ fn parts_of_hours(since_us: i64, until_us: i64, width_us: i64, zone: &Zone) -> V
         };
     }
     starts_us
-}
-
-/// Numbered local times that are so far apart.
-struct Walls {
-    width_us: i64,
-}
-
-impl Walls {
-    fn number(&self, local_us: i64) -> i64 {
-        local_us.div_euclid(self.width_us)
-    }
-
-    fn start(&self, number: i64) -> Option<i64> {
-        Some(number * self.width_us)
-    }
 }
 
 /// Starts at the first instants of local times: `number` says which one was the last up to a local time, and `wall` what

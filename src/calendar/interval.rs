@@ -236,7 +236,7 @@ fn exactly(micros: i64) -> String {
 }
 
 /// The length of an interval in microseconds, where a calendar does not matter.
-pub fn interval_us(text: &str) -> Option<i64> {
+pub fn parse_interval_us(text: &str) -> Option<i64> {
     Interval::parse(text).map(Interval::length_us)
 }
 

@@ -9,7 +9,7 @@ mod text;
 mod zone;
 
 pub use buckets::{Buckets, Width};
-pub use interval::{format_interval, interval_us as parse_interval_us, Interval};
+pub use interval::{format_interval, parse_interval_us, Interval};
 pub use text::{format_local_time, format_time, parse as parse_time, Unread};
 pub use zone::Zone;
 

@@ -1,6 +1,6 @@
 //! Time zones by the names that DuckDB has for them, and what their clocks show.
 
-use super::SECOND_US;
+use super::{Unread, FIRST_US, LAST_US, SECOND_US};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -166,6 +166,16 @@ impl Zone {
         }
     }
 
+    /// The same for a time that somebody has given. An infinite or very distant one is none in any zone, and stays what
+    /// it is.
+    pub fn resolve(&self, local_us: i64) -> Result<i64, Unread> {
+        if !(FIRST_US..=LAST_US).contains(&local_us) {
+            return Ok(local_us);
+        }
+        self.check().map_err(Unread::Zone)?;
+        Ok(self.instant_us(local_us))
+    }
+
     /// The first instant at which the clocks show a local time or a later one of the same day.
     pub(super) fn first_instant_us(&self, local_us: i64) -> i64 {
         let (before, after) = self.offsets_around(local_us);
@@ -287,7 +297,7 @@ fn nearest(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HOUR_US, LAST_US};
+    use super::super::HOUR_US;
     use super::*;
 
     fn zone(name: &str) -> Zone {
@@ -344,7 +354,7 @@ mod tests {
     fn the_ends_of_the_range_can_be_looked_up_in_every_zone() {
         for name in tzdb_data::TZ_NAMES {
             let zone = zone(name);
-            for local in [super::super::FIRST_US, LAST_US] {
+            for local in [FIRST_US, LAST_US] {
                 let instant = zone.instant_us(local);
                 assert!((instant - local).abs() < 16 * HOUR_US, "{name}");
             }

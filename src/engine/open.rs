@@ -23,24 +23,24 @@ impl Engine {
     /// is the same file share one engine.
     pub fn open(host_path: Option<&Path>) -> Result<Arc<Self>, String> {
         let wanted = match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
-            Some(path) => Wanted::named(PathBuf::from(path)),
-            None => host_path.map_or(Ok(Place::Memory), Wanted::beside),
+            Some(path) => place_named(PathBuf::from(path)),
+            None => host_path.map_or(Ok(Place::Memory), place_beside),
         };
         let engine = match wanted {
-            Ok(Place::Memory) => Self::start(Ok(&Place::Memory), None).map(Self::shared),
+            Ok(Place::Memory) => Self::start(Ok(&Place::Memory)).map(Self::shared),
             Ok(Place::File(path)) => {
                 let place = Place::File(path.clone());
-                let opened = registry::get_or_open(&path, || Self::start(Ok(&place), None))?;
+                let opened = registry::get_or_open(&path, || Self::start(Ok(&place)))?;
                 opened.map_or_else(
                     || {
                         let hangs = "it is still being closed here, by a writer that hangs".into();
-                        let refused = Some(OpenError::Unusable(hangs));
-                        Self::start(Ok(&place), refused).map(Self::shared)
+                        let error = OpenError::Unusable(hangs);
+                        Self::start(Err(Unwanted { path, error })).map(Self::shared)
                     },
                     Ok,
                 )
             }
-            Err(error) => Self::start(Err(error), None).map(Self::shared),
+            Err(unwanted) => Self::start(Err(unwanted)).map(Self::shared),
         }?;
         if let Some(path) = host_path {
             engine.shared.observed.add_host(&absolute(path));
@@ -56,11 +56,10 @@ impl Engine {
         engine
     }
 
-    /// `refused` is why the log cannot be opened where it should be, where that is known.
-    fn start(wanted: Result<&Place, Unwanted>, refused: Option<OpenError>) -> Result<Self, String> {
+    fn start(wanted: Result<&Place, Unwanted>) -> Result<Self, String> {
         let wanted_place = wanted.as_ref().ok().copied();
         let (opened, role, journaled) = match wanted {
-            Ok(place) => match refused.map_or_else(|| open_with_journal(place), Err) {
+            Ok(place) => match open_with_journal(place) {
                 Ok((opened, journaled)) => (opened, Role::Owner, journaled),
                 Err(error) => {
                     let path = place.path().unwrap_or(Path::new(""));
@@ -167,35 +166,30 @@ impl Engine {
     }
 }
 
-/// A path at which there can be no log.
+/// A path at which there can be no log, and why.
 struct Unwanted {
     path: PathBuf,
     error: OpenError,
 }
 
-/// Where the log of a host should be.
-enum Wanted {}
+/// Where the log should be by a path that somebody has named.
+fn place_named(path: PathBuf) -> Result<Place, Unwanted> {
+    store::check_given(&path)
+        .map_err(OpenError::Unusable)
+        .and_then(|()| store::resolve(&path))
+        .map(Place::File)
+        .map_err(|error| Unwanted { path, error })
+}
 
-impl Wanted {
-    /// At a path that somebody has named.
-    fn named(path: PathBuf) -> Result<Place, Unwanted> {
-        store::check_given(&path)
-            .map_err(OpenError::Unusable)
-            .and_then(|()| store::resolve(&path))
-            .map(Place::File)
-            .map_err(|error| Unwanted { path, error })
-    }
-
-    /// Beside the host's file: the file itself, however it is spelled and whatever links lead to it, so that there is one
-    /// log.
-    fn beside(host: &Path) -> Result<Place, Unwanted> {
-        let mut path = absolute(host).into_os_string();
-        path.push(".oplog");
-        let path = PathBuf::from(path);
-        store::resolve(&path)
-            .map(Place::File)
-            .map_err(|error| Unwanted { path, error })
-    }
+/// Where it should be by the host's file: beside the file itself, however it is spelled and whatever links lead to it, so
+/// that there is one log.
+fn place_beside(host: &Path) -> Result<Place, Unwanted> {
+    let mut path = absolute(host).into_os_string();
+    path.push(".oplog");
+    let path = PathBuf::from(path);
+    store::resolve(&path)
+        .map(Place::File)
+        .map_err(|error| Unwanted { path, error })
 }
 
 /// A log and its journal. A journal that cannot be read makes the log unusable too: its records are acknowledged, and

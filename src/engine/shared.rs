@@ -15,6 +15,14 @@ impl Shared {
         read(&self.settings).clone()
     }
 
+    /// Puts settings in force, for the queue too.
+    pub(super) fn change_settings<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        let mut settings = write(&self.settings);
+        let changed = change(&mut settings);
+        self.queue.be_lenient(!settings.strict());
+        changed
+    }
+
     /// A reader for a question about what ended before `until_us`, or about everything: it sees what was recorded so far.
     /// Where that cannot be committed, a question that ends before all that is missing is answered, and any other is an
     /// error that says from when on it is.
@@ -164,10 +172,7 @@ impl Shared {
         drop(log);
         match store.settings() {
             Ok(stored) => {
-                let mut settings = write(&self.settings);
-                let problems = settings.adopt(&stored);
-                self.queue.be_lenient(!settings.strict());
-                drop(settings);
+                let problems = self.change_settings(|settings| settings.adopt(&stored));
                 problems.into_iter().for_each(|problem| self.note(problem));
             }
             Err(error) => self.note(format!("the log's settings cannot be read: {error}")),

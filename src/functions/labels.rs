@@ -88,9 +88,7 @@ impl<'a> LabelColumn<'a> {
         let Some(map) = &self.map else {
             let start = key.len();
             for (name, column) in &self.fields {
-                let value = value(column, row)
-                    .map_err(|problem| format!("label '{}' is {problem}", excerpt(name)))?;
-                pack(key, std::iter::once(&*value));
+                pack(key, std::iter::once(&*named(name, column, row)?));
             }
             return Ok(start);
         };
@@ -99,8 +97,7 @@ impl<'a> LabelColumn<'a> {
             for at in range {
                 let name = value(&names, at)
                     .map_err(|problem| format!("the name of a label is {problem}"))?;
-                let value = value(&values, at)
-                    .map_err(|problem| format!("label '{}' is {problem}", excerpt(&name)))?;
+                let value = named(&name, &values, at)?;
                 self.pairs.push((name, value));
             }
         }
@@ -131,9 +128,7 @@ impl<'a> LabelColumn<'a> {
     pub fn pairs(&mut self, row: usize) -> Result<Vec<(String, String)>, String> {
         if self.map.is_none() {
             let pair = |(name, column): &(&str, Column<'a>)| {
-                let value = value(column, row)
-                    .map_err(|problem| format!("label '{}' is {problem}", excerpt(name)))?;
-                Ok(((*name).to_owned(), value.into_owned()))
+                Ok(((*name).to_owned(), named(name, column, row)?.into_owned()))
             };
             return self.fields.iter().map(pair).collect();
         }
@@ -143,6 +138,11 @@ impl<'a> LabelColumn<'a> {
         };
         Ok(self.pairs.iter().map(pair).collect())
     }
+}
+
+/// The value of the label of this name.
+fn named<'a>(name: &str, column: &Column<'a>, row: usize) -> Result<Cow<'a, str>, String> {
+    value(column, row).map_err(|problem| format!("label '{}' is {problem}", excerpt(name)))
 }
 
 /// A label's value as text. NULL is the empty text, which Prometheus takes for a label that is not there. The error is

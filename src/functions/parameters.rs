@@ -399,13 +399,7 @@ fn time(name: &str, given: Cell<'_>, zone: &Zone) -> Result<i64, String> {
             (Value::Text(text), instant)
         }
         Cell::Timestamp(micros) => (Value::Time(micros), Ok(micros)),
-        Cell::LocalTimestamp(micros) if !(FIRST_US..=LAST_US).contains(&micros) => {
-            (Value::LocalTime(micros), Ok(micros))
-        }
-        Cell::LocalTimestamp(micros) => {
-            let instant = zone.check().map(|()| zone.instant_us(micros));
-            (Value::LocalTime(micros), instant.map_err(Unread::Zone))
-        }
+        Cell::LocalTimestamp(micros) => (Value::LocalTime(micros), zone.resolve(micros)),
         Cell::Other(type_id) => {
             return Err(format!(
                 "{name} is of type {}: give a TIMESTAMPTZ, a TIMESTAMP, a DATE or text; for seconds since 1970 use \

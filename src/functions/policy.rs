@@ -83,14 +83,13 @@ impl<F: Effects> Table for Permitted<F> {
 
 /// Refuses what the session may not do. What cannot be found out is refused.
 fn permit(context: &Context, effect: Effect, file: &str) -> Result<(), String> {
-    let is_on = |name| context.is_on(name);
     match effect {
-        Effect::Configures if is_on("lock_configuration") => Err(
+        Effect::Configures if context.is_on("lock_configuration") => Err(
             "the configuration has been locked (lock_configuration), and this would change it for all sessions: call it \
              before that"
                 .into(),
         ),
-        Effect::WritesFile if !is_on("enable_external_access") => {
+        Effect::WritesFile if !context.is_on("enable_external_access") => {
             // The engine reads some beginnings of a path as something else than a name.
             let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
             context.check_file(&path.to_string_lossy()).map_err(|error| {
@@ -101,7 +100,7 @@ fn permit(context: &Context, effect: Effect, file: &str) -> Result<(), String> {
                 )
             })
         }
-        Effect::Listens if !is_on("enable_external_access") => Err(
+        Effect::Listens if !context.is_on("enable_external_access") => Err(
             "this session may not open a port (enable_external_access is off): call it before external access is \
              switched off"
                 .into(),

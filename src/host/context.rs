@@ -20,6 +20,19 @@ pub struct Setting {
 }
 
 impl Context {
+    /// The context of a connection.
+    ///
+    /// # Safety
+    /// The connection is live, and outlives what is asked of the context.
+    pub(super) unsafe fn of(connection: ffi::duckdb_connection) -> Option<Self> {
+        // SAFETY: the caller's promise; the context is made for us.
+        unsafe {
+            let mut raw = std::ptr::null_mut();
+            ffi::duckdb_connection_get_client_context(connection, &mut raw);
+            Self::take(raw)
+        }
+    }
+
     /// # Safety
     /// `raw` was made for us by one of the `…get_client_context` functions of the running callback.
     pub(super) unsafe fn take(raw: ffi::duckdb_client_context) -> Option<Self> {

@@ -43,12 +43,9 @@ impl Host<'_> {
 
     /// The context of the connection that LOAD uses, for which nobody sets anything.
     pub fn context(&self) -> Result<Context, String> {
-        // SAFETY: the connection is live; the context is made for us, and lives no longer than LOAD.
-        unsafe {
-            let mut raw = std::ptr::null_mut();
-            ffi::duckdb_connection_get_client_context(self.connection, &mut raw);
-            Context::take(raw).ok_or_else(|| "DuckDB gave no client context".into())
-        }
+        // SAFETY: the connection is live; the context lives no longer than LOAD.
+        let context = unsafe { Context::of(self.connection) };
+        context.ok_or_else(|| "DuckDB gave no client context".into())
     }
 
     /// The text in the first column and row of a query's result, none for NULL or no row.

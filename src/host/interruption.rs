@@ -89,12 +89,8 @@ pub(super) unsafe fn learn(connection: ffi::duckdb_connection) {
 /// # Safety
 /// As for [`learn`].
 unsafe fn find(connection: ffi::duckdb_connection) -> Option<usize> {
-    // SAFETY: the connection is live; the context is made for us.
-    let context = unsafe {
-        let mut raw = std::ptr::null_mut();
-        ffi::duckdb_connection_get_client_context(connection, &mut raw);
-        Context::take(raw)?
-    };
+    // SAFETY: the connection is live.
+    let context = unsafe { Context::of(connection)? };
     let handle = peek::<{ size_of::<usize>() }>(context.raw().cast())?;
     let session = std::ptr::with_exposed_provenance::<u8>(usize::from_ne_bytes(handle));
     let mut found = None;

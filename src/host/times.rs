@@ -1,9 +1,7 @@
 //! Times of DuckDB's types, in microseconds.
 
-use super::types::LogicalType;
 use super::vector::Cell;
 use super::{ffi, TypeId, Value};
-use std::mem::ManuallyDrop;
 
 const INFINITY: i64 = i64::MAX;
 
@@ -44,10 +42,9 @@ impl Value {
     /// A time or text of any of their types; anything else only says which type it is of.
     pub fn time_cell(&self) -> Cell<'static> {
         let raw = self.raw();
-        // SAFETY: the value is live and its type is borrowed from it; each arm asks for what the value is.
+        // SAFETY: the value is live; each arm asks for what the value is.
         unsafe {
-            let logical = ManuallyDrop::new(LogicalType::from_raw(ffi::duckdb_get_value_type(raw)));
-            match logical.id() {
+            match self.type_id() {
                 // 1.5.6 has no getter for times of 2.x with a zone and nanoseconds. Their text names its offset.
                 text @ (TypeId::Varchar | TypeId::TimestampTzNs) => self
                     .text()

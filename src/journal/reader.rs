@@ -4,7 +4,7 @@ use super::durable::Shared;
 use super::error::{FileError, ReadError};
 use super::file::LogFile;
 use super::frame::{Scanner, Step};
-use crate::record::Pending;
+use crate::record::{part, Pending};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -44,16 +44,13 @@ struct Progress {
 }
 
 /// What of a batch begins at or above a `seq`. The store commits a large batch in parts, so it can have some of one.
-pub(super) fn behind((stamp, batch): Pending, seq: u64) -> Option<Pending> {
-    let stored = seq.saturating_sub(stamp.first_seq);
-    if stored == 0 {
-        return Some((stamp, batch));
+pub(super) fn behind(pending: Pending, seq: u64) -> Option<Pending> {
+    let (stamp, batch) = &pending;
+    let stored = usize::try_from(seq.saturating_sub(stamp.first_seq)).ok()?;
+    match stored {
+        0 => Some(pending),
+        _ => (stored < batch.rows()).then(|| part(&pending, stored..batch.rows())),
     }
-    let stored = usize::try_from(stored).ok()?;
-    (stored < batch.rows()).then(|| {
-        let rest = batch.range(stored..batch.rows());
-        (stamp.at_row(stored), Arc::new(rest))
-    })
 }
 
 impl Reader {

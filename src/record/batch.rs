@@ -3,7 +3,7 @@
 mod one_row;
 mod parts;
 
-pub use parts::PART_BYTES_MAX;
+pub use parts::{part, PART_BYTES_MAX};
 
 use super::value::{self, Problem, Value};
 use super::{Field, IdRange, Kind, Moment, TraceParent};

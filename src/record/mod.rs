@@ -12,7 +12,7 @@ mod moment;
 mod trace;
 mod value;
 
-pub use batch::{Batch, BatchBuilder, ColumnWriter, Pending, Source, Stamp, PART_BYTES_MAX};
+pub use batch::{part, Batch, BatchBuilder, ColumnWriter, Pending, Source, Stamp, PART_BYTES_MAX};
 pub use field::{Field, Kind};
 pub use id::{format_id, parse_id, IdGenerator, IdRange};
 pub use json::push_json;

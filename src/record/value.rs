@@ -183,12 +183,7 @@ pub(super) fn count(field: Field, value: &Value<'_>) -> Result<i64, Problem> {
 pub(super) fn time(field: Field, value: &Value<'_>, zone: &Zone) -> Result<i64, Problem> {
     let instant = match value {
         Value::Time(micros) => Ok(*micros),
-        // An infinite or very distant time is none in any zone.
-        Value::LocalTime(micros) if !(FIRST_US..=LAST_US).contains(micros) => Ok(*micros),
-        Value::LocalTime(micros) => zone
-            .check()
-            .map(|()| zone.instant_us(*micros))
-            .map_err(Unread::Zone),
+        Value::LocalTime(micros) => zone.resolve(*micros),
         Value::Text(text) => parse_time(text, zone),
         _ => Err(Unread::NoTime),
     };

@@ -202,7 +202,7 @@ fn no_log(path: &Path) -> OpenError {
 }
 
 /// A path as a text in SQL.
-fn quoted(path: &Path) -> Result<String, String> {
+pub(super) fn quoted(path: &Path) -> Result<String, String> {
     let text = path
         .to_str()
         .ok_or_else(|| format!("{} is not valid UTF-8, which DuckDB needs", path.display()))?;
@@ -414,7 +414,7 @@ fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), St
     Ok((connection, catalog))
 }
 
-fn wal(path: &Path) -> PathBuf {
+pub(super) fn wal(path: &Path) -> PathBuf {
     PathBuf::from(format!("{}.wal", path.display()))
 }
 

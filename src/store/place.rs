@@ -10,6 +10,7 @@
 //! | anything else | refused, and left alone |
 
 use super::OpenError;
+use crate::journal::stands_beside;
 use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -284,12 +285,7 @@ fn guess(head: &[u8]) -> &'static str {
 ///   a DuckDB database, nothing but zeros, or less than what tells a file's kind.
 pub(super) fn may_set_aside(path: &Path) -> bool {
     let is_file = std::fs::symlink_metadata(path).is_ok_and(|file| file.is_file());
-    is_file && (has_journal(path) || is_sidecar(path) && has_no_owner(path) || is_marked(path))
-}
-
-/// Whether a segment of a journal, or a file of spans, stands beside a log.
-fn has_journal(path: &Path) -> bool {
-    crate::journal::stands_beside(path)
+    is_file && (stands_beside(path) || is_sidecar(path) && has_no_owner(path) || is_marked(path))
 }
 
 /// Whether this is the sidecar of a host whose file is there.

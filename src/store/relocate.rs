@@ -159,8 +159,10 @@ fn random_id(connection: &Connection) -> Result<String, String> {
     }
 }
 
-fn count(connection: &Connection, sql: &str) -> Result<u64, String> {
-    Ok(connection.prepare(sql)?.execute()?.count()? as u64)
+/// The id of a move. Ids are in the order of the moves.
+fn new_move_id(connection: &Connection) -> Result<String, String> {
+    let random = random_id(connection)?;
+    Ok(format!("{:016x}-{random}", crate::clock::now_us()))
 }
 
 impl Store {
@@ -236,8 +238,7 @@ impl Store {
 
     /// Whether nothing is in the log that another one would have to take over.
     pub fn is_bare(&self) -> Result<bool, String> {
-        let rows = count(
-            &self.connection,
+        let rows = self.count(
             "SELECT (SELECT count(*) FROM operation_log) + (SELECT count(*) FROM metric_values)",
         )?;
         Ok(rows == 0)
@@ -247,13 +248,10 @@ impl Store {
     /// which they began, to the microsecond: nobody else knows these.
     pub fn was_copied_to(&self, target: &Store) -> Result<bool, String> {
         let (old, new) = (&self.catalog, &target.catalog);
-        let shared = count(
-            &self.connection,
-            &format!(
-                "SELECT count(*) FROM {old}.metric_values AS ours JOIN {new}.metric_values AS theirs
+        let shared = self.count(&format!(
+            "SELECT count(*) FROM {old}.metric_values AS ours JOIN {new}.metric_values AS theirs
                  USING (family, labels, part, value) WHERE part = 'created'"
-            ),
-        )?;
+        ))?;
         Ok(shared > 0)
     }
 
@@ -271,24 +269,18 @@ impl Store {
         }
         let next_seq = target.next_seq()?;
         let own_next_seq = self.next_seq()?;
-        let first_seq = count(
-            &self.connection,
-            &format!("SELECT coalesce(min(seq), {own_next_seq}) FROM operation_log"),
-        )?;
-        let overlap = count(
-            &self.connection,
-            &format!(
-                "SELECT count(*) FROM {}.operation_log AS ours
+        let first_seq = self.count(&format!(
+            "SELECT coalesce(min(seq), {own_next_seq}) FROM operation_log"
+        ))?;
+        let overlap = self.count(&format!(
+            "SELECT count(*) FROM {}.operation_log AS ours
                  SEMI JOIN {}.operation_log AS theirs USING (id)",
-                self.catalog, target.catalog
-            ),
-        )?;
+            self.catalog, target.catalog
+        ))?;
         // An empty log takes the numbers as they are; behind others there is no gap.
         let becomes = if next_seq == 1 { first_seq } else { next_seq };
-        let random = random_id(&self.connection)?;
         Ok(Copying {
-            // In the order of the moves.
-            id: format!("{:016x}-{random}", crate::clock::now_us()),
+            id: new_move_id(&self.connection)?,
             first_seq,
             becomes,
             below_seq: first_seq,
@@ -353,7 +345,7 @@ impl Store {
         let old = &self.catalog;
         let own_next_seq = self.next_seq()?;
         let next_seq = target.next_seq()?;
-        let moved = count(&self.connection, "SELECT count(*) FROM operation_log")?;
+        let moved = self.count("SELECT count(*) FROM operation_log")?;
         target.connection.transaction(|new| {
             if copying.comes_back {
                 new.execute("DELETE FROM settings")?;
@@ -418,11 +410,7 @@ impl Store {
 
     /// Gives the mark of version 0.1.0 the form that marks have now.
     pub fn adopt(&self, target: &Store) -> Result<(), String> {
-        let id = format!(
-            "{:016x}-{}",
-            crate::clock::now_us(),
-            random_id(&self.connection)?
-        );
+        let id = new_move_id(&self.connection)?;
         schema::set_meta(
             &target.connection,
             &format!("{MOVED_FROM}{id}"),

@@ -71,11 +71,11 @@ impl Store {
     }
 
     pub(super) fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, String> {
-        if self.used_bytes()? <= max_bytes {
+        let used = self.used_bytes()?;
+        if used <= max_bytes {
             return Ok(0);
         }
         if self.place == Place::Memory {
-            let used = self.used_bytes()?;
             let deleted = self.drop_oldest_tables(used, used.saturating_sub(max_bytes))?;
             note_run(&self.connection, now_us, "size", deleted)?;
             return Ok(deleted);
@@ -153,9 +153,10 @@ impl Store {
         let make = made.replacen("operation_log", KEPT, 1);
         let kept = self.connection.transaction(|connection| {
             connection.execute(&make)?;
-            let keep =
-                format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}");
-            let kept = connection.prepare(&keep)?.execute()?.count()? as u64;
+            let kept = count(
+                connection,
+                &format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}"),
+            )?;
             connection.execute(&format!(
                 "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
             ))?;
@@ -167,7 +168,7 @@ impl Store {
     }
 
     pub(super) fn count(&self, sql: &str) -> Result<u64, String> {
-        Ok(self.connection.prepare(sql)?.execute()?.count()? as u64)
+        count(&self.connection, sql)
     }
 
     /// A checkpoint is what frees the blocks of deleted rows. If a long read holds it up, the next purge does it.
@@ -177,6 +178,11 @@ impl Store {
             let _ = self.checkpoint();
         }
     }
+}
+
+/// What a statement counts, or how many rows it changes.
+pub(super) fn count(connection: &Connection, sql: &str) -> Result<u64, String> {
+    Ok(connection.prepare(sql)?.execute()?.count()? as u64)
 }
 
 /// Deletes what is too old; returns how many rows that were.

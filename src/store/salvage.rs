@@ -1,10 +1,10 @@
 //! What can be saved of a damaged log: it is renamed, and what can be read of it goes into a fresh one.
 
 use super::damage::{self, Finding};
-use super::open::{free_name, open_unchecked, set_aside};
+use super::open::{free_name, open_unchecked, quoted, set_aside, wal};
 use super::{schema, OpenError, Place, Store};
 use crate::host::{Cell, Connection, Instance};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The rows of a row group, which share their blocks with few others.
 const GROUP_ROWS: u64 = 122_880;
@@ -29,11 +29,8 @@ pub(super) fn is_readable(path: &Path) -> bool {
 }
 
 fn attach_read_only(connection: &Connection, path: &Path) -> Result<(), String> {
-    let path = path
-        .to_str()
-        .ok_or_else(|| format!("{} is not valid UTF-8", path.display()))?;
-    let quoted = path.replace('\'', "''");
-    connection.execute(&format!("ATTACH '{quoted}' AS {DAMAGED} (READ_ONLY)"))
+    let file = quoted(path)?;
+    connection.execute(&format!("ATTACH {file} AS {DAMAGED} (READ_ONLY)"))
 }
 
 /// Opens a fresh log in the place of a damaged one, with what can be read of that; and says what was done.
@@ -66,8 +63,7 @@ pub(super) fn salvage(path: &Path, error: &str) -> Result<(Store, String), OpenE
 /// Where only the write-ahead log is damaged, what it holds is lost and the log is not: it is in the journal, as far as
 /// that was not given back.
 pub(super) fn without_write_ahead_log(path: &Path) -> Option<(Store, String)> {
-    let wal = PathBuf::from(format!("{}.wal", path.display()));
-    let aside = PathBuf::from(format!("{}.wal", free_name(path, "damaged").display()));
+    let (wal, aside) = (wal(path), wal(&free_name(path, "damaged")));
     if !wal.is_file() || std::fs::rename(&wal, &aside).is_err() {
         return None;
     }
@@ -137,7 +133,7 @@ impl Store {
     }
 
     fn has(&self, sql: &str) -> Result<bool, String> {
-        Ok(self.connection.prepare(sql)?.execute()?.count()? > 0)
+        Ok(self.count(sql)? > 0)
     }
 
     /// Takes over what can be read of a damaged log.
@@ -178,13 +174,9 @@ impl Store {
     }
 
     fn take_rows(&self) -> Result<Saved, String> {
-        let rows = self
-            .connection
-            .prepare(&format!(
-                "SELECT coalesce(max(rowid), -1) + 1 FROM {DAMAGED}.operation_log"
-            ))?
-            .execute()?
-            .count()? as u64;
+        let rows = self.count(&format!(
+            "SELECT coalesce(max(rowid), -1) + 1 FROM {DAMAGED}.operation_log"
+        ))?;
         let columns = self.columns()?;
         let mut saved = Saved::default();
         let mut start = 0;
@@ -229,11 +221,10 @@ impl Store {
             listed.join(", ")
         };
         let take = |listed: &str| -> Result<u64, String> {
-            let sql = format!(
+            self.count(&format!(
                 "INSERT INTO operation_log SELECT {listed} FROM {DAMAGED}.operation_log
                  WHERE rowid >= {start} AND rowid < {end}"
-            );
-            Ok(self.connection.prepare(&sql)?.execute()?.count()? as u64)
+            ))
         };
         if let Ok(rows) = take(&list(&[])) {
             saved.rows += rows;

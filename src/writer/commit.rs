@@ -10,12 +10,18 @@ impl Writer<'_> {
     pub(super) fn commit_all(&mut self) -> Result<(), String> {
         let target = self.shared.queue.next_seq();
         while self.shared.queue.committed_seq() < target {
-            let errors = self.shared.metrics.figures.commit_errors.get();
-            self.commit();
-            self.is_open()?;
-            if self.shared.metrics.figures.commit_errors.get() > errors {
-                return Err("what waits cannot be committed; FROM oplog_status() says why".into());
-            }
+            self.try_commit()?;
+        }
+        Ok(())
+    }
+
+    /// Commits some of what waits, and says whether that failed.
+    pub(super) fn try_commit(&mut self) -> Result<(), String> {
+        let errors = self.shared.metrics.figures.commit_errors.get();
+        self.commit();
+        self.is_open()?;
+        if self.shared.metrics.figures.commit_errors.get() > errors {
+            return Err("what waits cannot be committed; FROM oplog_status() says why".into());
         }
         Ok(())
     }
@@ -99,17 +105,17 @@ impl Writer<'_> {
         let policy = self.shared.policy(now_us);
         let rows = batches.iter().map(|(_, batch)| batch.rows()).sum();
         let bytes = batches.iter().map(|(_, batch)| batch.bytes()).sum();
-        let kept = self.store.grow(rows, bytes, &policy, now_us);
-        match kept {
-            Ok(purged) => self.shared.metrics.figures.purged.inc_by(purged),
-            Err(error) => self
-                .shared
-                .note(format!("the log in memory cannot be made smaller: {error}")),
-        }
+        let purged = self.store.grow(rows, bytes, &policy, now_us);
+        self.count_purged(purged);
     }
 
     fn make_room(&mut self) {
-        match self.store.make_room(crate::clock::now_us()) {
+        let purged = self.store.make_room(crate::clock::now_us());
+        self.count_purged(purged);
+    }
+
+    fn count_purged(&self, purged: Result<u64, String>) {
+        match purged {
             Ok(rows) => self.shared.metrics.figures.purged.inc_by(rows),
             Err(error) => self
                 .shared

@@ -3,9 +3,8 @@
 use super::Writer;
 use crate::journal;
 use crate::metrics::Changes;
-use crate::record::{Batch, Pending, Stamp};
+use crate::record::{part, Pending};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 impl Writer<'_> {
     /// Commits what can be of the batch that waits first, and sets the rest aside, row by row.
@@ -29,15 +28,15 @@ impl Writer<'_> {
     }
 
     /// Commits a batch but for the rows that the store does not take, where it takes others and the disk does too.
-    fn without_culprits(&mut self, (stamp, batch): &Pending) -> Result<(), String> {
+    fn without_culprits(&mut self, pending: &Pending) -> Result<(), String> {
         // A disk that has room for the whole batch is not why a row of it fails.
-        let whole = self.write_aside(&[(*stamp, Arc::clone(batch))])?;
-        let divided = self.divide(*stamp, batch);
+        let whole = self.write_aside(std::slice::from_ref(pending))?;
+        let divided = self.divide(pending);
         let dropped = whole.map_or(Ok(()), std::fs::remove_file);
         let aside = divided?;
         dropped.map_err(|error| error.to_string())?;
         let file = self.write_aside(&aside)?;
-        let end = stamp.first_seq + batch.rows() as u64;
+        let end = pending.0.first_seq + pending.1.rows() as u64;
         self.store.put_next_seq(end).inspect_err(|_| {
             if let Some(file) = &file {
                 // It will be written again.
@@ -49,25 +48,21 @@ impl Writer<'_> {
     }
 
     /// Commits a batch in halves, down to single rows; returns those that fail alone.
-    fn divide(&mut self, stamp: Stamp, batch: &Arc<Batch>) -> Result<Vec<Pending>, String> {
-        let pending = [(stamp, Arc::clone(batch))];
-        if self
-            .store
-            .commit(&pending, &[], &Changes::default())
-            .is_ok()
-        {
+    fn divide(&mut self, pending: &Pending) -> Result<Vec<Pending>, String> {
+        let whole = std::slice::from_ref(pending);
+        if self.store.commit(whole, &[], &Changes::default()).is_ok() {
             return Ok(Vec::new());
         }
+        let (stamp, batch) = pending;
         // If the store takes nothing else either, it is not the row.
         self.store.put_next_seq(stamp.first_seq)?;
         let rows = batch.rows();
         if rows == 1 {
-            return Ok(pending.to_vec());
+            return Ok(whole.to_vec());
         }
         let mut aside = Vec::new();
-        for part in [0..rows / 2, rows / 2..rows] {
-            let part_stamp = stamp.at_row(part.start);
-            aside.extend(self.divide(part_stamp, &Arc::new(batch.range(part)))?);
+        for half in [0..rows / 2, rows / 2..rows] {
+            aside.extend(self.divide(&part(pending, half))?);
         }
         Ok(aside)
     }

@@ -2,7 +2,7 @@
 
 use super::{lock, Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
 use crate::journal::Journal;
-use crate::record::{Batch, Pending};
+use crate::record::{part, Pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -77,10 +77,10 @@ impl Queue {
         let mut at_end = false;
         while bytes < READ_BACK_BYTES && !at_end {
             match reader.read() {
-                Ok(Some((stamp, batch))) => {
+                Ok(Some(pending)) => {
                     // Earlier versions journaled chunks of any size whole.
-                    for rows in batch.parts() {
-                        let part = (stamp.at_row(rows.start), share(&batch, rows));
+                    for rows in pending.1.parts() {
+                        let part = part(&pending, rows);
                         bytes += part.1.bytes();
                         batches.push(part);
                     }
@@ -178,13 +178,6 @@ impl Queue {
         drop(guard);
         self.progress.notify_all();
     }
-}
-
-fn share(batch: &Arc<Batch>, rows: std::ops::Range<usize>) -> Arc<Batch> {
-    if rows.len() == batch.rows() {
-        return Arc::clone(batch);
-    }
-    Arc::new(batch.range(rows))
 }
 
 /// How many batches to take at a time: one at least.

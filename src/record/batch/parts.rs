@@ -1,9 +1,10 @@
 //! Large batches in parts: what one frame, one commit and one vector of DuckDB may take is bounded, whatever a chunk of
 //! the caller's holds.
 
-use super::{Batch, BatchColumn, Data, Stamp};
+use super::{Batch, BatchColumn, Data, Pending, Stamp};
 use crate::record::{Field, IdRange};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A batch that takes more is divided. Far above what usual chunks take, and little enough for a commit to have room for
 /// several.
@@ -66,6 +67,15 @@ impl Batch {
         parts.push(start..self.rows);
         parts
     }
+}
+
+/// Some of the rows of a batch that has its stamp.
+pub fn part((stamp, batch): &Pending, rows: Range<usize>) -> Pending {
+    let stamp = stamp.at_row(rows.start);
+    if rows.len() == batch.rows() {
+        return (stamp, Arc::clone(batch));
+    }
+    (stamp, Arc::new(batch.range(rows)))
 }
 
 impl Stamp {
