@@ -23,7 +23,7 @@ def test_python_files_are_tests_or_shared_helpers():
         for path in sources(TESTS, ".py")
         if not path.name.startswith("test_")
         and path.name not in SUPPORT
-        and path.relative_to(TESTS).parts[0] not in ("harness", "bench")
+        and path.relative_to(TESTS).parts[0] not in ("harness", "bench", "fixtures")
     ]
     assert strays == [], "pytest would never run these"
 
