@@ -78,6 +78,8 @@ struct Log {
 pub struct SpoolFigures {
     pub spools: u64,
     pub taken_operations: u64,
+    /// Operations that a guest has recorded and that cannot be read.
+    pub lost_operations: u64,
 }
 
 /// How an engine came to its log.
@@ -128,6 +130,8 @@ pub struct Status {
     pub spools: SpoolFigures,
     pub trouble: String,
     pub set_aside: String,
+    /// Operations that were accepted, here or by a guest, and cannot be read.
+    pub lost_operations: u64,
 }
 
 struct WriterThread {

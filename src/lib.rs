@@ -11,6 +11,7 @@ mod caller;
 mod clock;
 mod engine;
 mod excerpt;
+mod files;
 mod functions;
 mod host;
 mod journal;

@@ -27,6 +27,9 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the owner of a log looks for what other processes recorded for it.
 const SPOOL_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Parts of what guests have recorded that a flush takes in at most, 16 MiB each: they may go on for ever.
+const FLUSHED_PARTS_MAX: usize = 64;
+
 /// How often what the process uses is sampled.
 const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
 
@@ -137,13 +140,7 @@ impl Writer<'_> {
                 self.shared.observed.sample(self.store.place().path());
             }
             if has_spools && Instant::now() >= self.spools_at && self.is_open().is_ok() {
-                let error = self.take_in_spools().err();
-                if let Some(error) = &error {
-                    self.spools = None;
-                    self.shared
-                        .note(format!("a spool cannot be taken in: {error}"));
-                }
-                self.shared.observed.note_spools(error);
+                self.look_after_spools();
             }
             if Instant::now() >= self.retention_at {
                 if let Err(error) = self.purge() {
@@ -153,11 +150,23 @@ impl Writer<'_> {
         }
     }
 
-    /// Takes in what other processes have recorded for this log, a part at a time.
-    fn take_in_spools(&mut self) -> Result<(), String> {
+    /// Takes in a part of what other processes have recorded; an error waits for the next time.
+    fn look_after_spools(&mut self) {
+        let failing = self.take_in_spools().unwrap_or_else(|error| {
+            self.spools = None;
+            self.shared.note(format!(
+                "what other processes recorded cannot be taken in: {error}"
+            ));
+            Some(error)
+        });
+        self.shared.observed.note_spools(failing);
+    }
+
+    /// Takes in what other processes have recorded for this log, a part at a time. Gives why one of them is left out.
+    fn take_in_spools(&mut self) -> Result<Option<String>, String> {
         self.spools_at = Instant::now() + SPOOL_INTERVAL;
         if self.store.place().path().is_none() {
-            return Ok(());
+            return Ok(None);
         }
         if self.spools.is_none() {
             // What was taken in before a crash is recognised in the log, so it has to be there.
@@ -192,12 +201,13 @@ impl Writer<'_> {
         std::mem::take(&mut found.notes)
             .into_iter()
             .for_each(|note| self.shared.note(note));
-        self.shared.note_spools(found.positions.len(), taken);
         if taken > 0 {
             self.commit_all()?;
             // There may be more.
             self.spools_at = Instant::now();
         }
+        let lost = found.lost_operations;
+        self.shared.note_spools(found.positions.len(), taken, lost);
         if found.positions != self.spools_stored {
             self.store.put_spool_positions(&found.positions)?;
             self.spools_stored.clone_from(&found.positions);
@@ -205,7 +215,9 @@ impl Writer<'_> {
         if !self.knows_spool_places {
             self.spools = None;
         }
-        found.discard().map_err(|error| error.to_string())
+        let failing = found.failing.take();
+        found.discard().map_err(|error| error.to_string())?;
+        Ok(failing)
     }
 
     fn obey(&mut self, command: Command) {
@@ -242,10 +254,17 @@ impl Writer<'_> {
         }
     }
 
-    /// Commits everything, settings and a service's metrics included.
+    /// Commits everything, settings and a service's metrics included, and what guests have recorded so far.
     fn flush(&mut self) -> Result<(), String> {
         self.try_commit()?;
-        self.commit_all()
+        self.commit_all()?;
+        for _ in 0..FLUSHED_PARTS_MAX {
+            self.look_after_spools();
+            if self.spools.is_none() || Instant::now() < self.spools_at {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn purge(&mut self) -> Result<Purged, String> {

@@ -34,7 +34,6 @@ impl Shared {
         let path = status.place.path().map(std::path::Path::to_path_buf);
         let mut files = observed.hosts();
         files.extend(path.clone());
-        let lost = status.queue.lost + status.recovery.lost_operations();
         components(&Facts {
             now_us: crate::clock::now_us(),
             role: status.role,
@@ -43,7 +42,7 @@ impl Shared {
             flush_interval: self.settings().flush_interval(),
             queue: status.queue,
             queue_health: self.queue.health(),
-            lost,
+            lost: status.lost_operations,
             spans: status.spans,
             spools: status.spools,
             spool_error: observed.spool_error(),

@@ -26,8 +26,8 @@ impl Shared {
         figures.journal_bytes.set(queue.journal_bytes as f64);
         let waiting = self.queue.health().waiting.unwrap_or_default();
         figures.commit_lag_seconds.set(waiting.as_secs_f64());
-        let recovery = read(&self.log).recovery.lost_operations();
-        figures.lost.set((queue.lost + recovery) as f64);
+        let lost = self.lost_operations(&read(&self.log).recovery);
+        figures.lost.set(lost as f64);
         let bytes = self.metrics.registry.bytes();
         figures.metrics_bytes.set(bytes as f64);
         let spans = self.spans.figures();

@@ -9,7 +9,7 @@ use super::shared::describe;
 use super::spans::open_spans;
 use super::{Engine, Log, Observed, Role, Shared, WriterThread, PATH_VARIABLE};
 use crate::caller::Watcher;
-use crate::journal::{self, Journal, Limits, Queue, Recovery};
+use crate::journal::{self, Journal, Limits, OwnerLock, Queue, Recovery};
 use crate::metrics::{assemble, Metrics};
 use crate::settings::Settings;
 use crate::spans::Spans;
@@ -27,25 +27,34 @@ impl Engine {
             None => host_path.map_or(Ok(Place::Memory), place_beside),
         };
         let engine = match wanted {
-            Ok(Place::Memory) => Self::start(Ok(&Place::Memory)).map(Self::shared),
+            Ok(Place::Memory) => Self::start(Ok(&Place::Memory), host_path).map(Self::shared),
             Ok(Place::File(path)) => {
                 let place = Place::File(path.clone());
-                let opened = registry::get_or_open(&path, || Self::start(Ok(&place)))?;
+                let opened = registry::get_or_open(&path, || Self::start(Ok(&place), host_path))?;
                 opened.map_or_else(
                     || {
                         let hangs = "it is still being closed here, by a writer that hangs".into();
                         let error = OpenError::Unusable(hangs);
-                        Self::start(Err(Unwanted { path, error })).map(Self::shared)
+                        Self::start(Err(Unwanted { path, error }), host_path).map(Self::shared)
                     },
                     Ok,
                 )
             }
-            Err(unwanted) => Self::start(Err(unwanted)).map(Self::shared),
+            Err(unwanted) => Self::start(Err(unwanted), host_path).map(Self::shared),
         }?;
         if let Some(path) = host_path {
-            engine.shared.observed.add_host(&absolute(path));
+            engine.add_host(&absolute(path));
         }
         Ok(engine)
+    }
+
+    fn add_host(&self, path: &Path) {
+        let shared = &self.shared;
+        shared.observed.add_host(path);
+        let status = shared.status();
+        if let (Role::Owner, Place::File(log)) = (status.role, status.place) {
+            shared.keep_private(&log);
+        }
     }
 
     /// The engine as its hosts share it.
@@ -56,10 +65,10 @@ impl Engine {
         engine
     }
 
-    fn start(wanted: Result<&Place, Unwanted>) -> Result<Self, String> {
+    fn start(wanted: Result<&Place, Unwanted>, host: Option<&Path>) -> Result<Self, String> {
         let wanted_place = wanted.as_ref().ok().copied();
         let (opened, role, journaled) = match wanted {
-            Ok(place) => match open_with_journal(place) {
+            Ok(place) => match open_with_journal(place, host) {
                 Ok((opened, journaled)) => (opened, Role::Owner, journaled),
                 Err(error) => {
                     let path = place.path().unwrap_or(Path::new(""));
@@ -72,7 +81,11 @@ impl Engine {
                 (opened, role, None)
             }
         };
-        let Opened { store, mut notes } = opened;
+        let Opened {
+            store,
+            mut notes,
+            damage,
+        } = opened;
         let mut settings = Settings::default();
         notes.extend(settings.adopt(&store.settings()?));
         let next_seq = store.next_seq()?;
@@ -129,7 +142,7 @@ impl Engine {
             log: RwLock::new(Log {
                 reader: Some(store.reader()),
                 closed: String::new(),
-                trouble: String::new(),
+                trouble: damage.unwrap_or_default(),
                 set_aside: String::new(),
                 place: store.place().clone(),
                 role,
@@ -194,11 +207,43 @@ fn place_beside(host: &Path) -> Result<Place, Unwanted> {
 
 /// A log and its journal. A journal that cannot be read makes the log unusable too: its records are acknowledged, and
 /// would be taken for committed ones if new records got their numbers.
-fn open_with_journal(wanted: &Place) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
-    let opened = relocate::open(wanted)?;
+fn open_with_journal(
+    wanted: &Place,
+    host: Option<&Path>,
+) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
+    // Whoever has it may be about to let go of the log's file, or not have it yet.
+    let mut lock = wanted.path().map(take_lock).transpose()?;
+    let opened = relocate::open(wanted, &mut lock)?;
+    if let (Some(log), Some(host)) = (opened.store.place().path(), host) {
+        // Before there is anything in its journal. What cannot be done now is tried, and told, when the host is added.
+        let _ = store::restrict(log, host);
+    }
     let next_seq = opened.store.next_seq().map_err(OpenError::Unusable)?;
-    let journaled = open_journal(opened.store.place(), next_seq).map_err(OpenError::Unusable)?;
+    let place = opened.store.place();
+    let journaled = match (lock, place.path()) {
+        (Some(lock), Some(path)) if place == wanted => {
+            Journal::open_locked(lock, path, next_seq, Limits::default())
+                .map(Some)
+                .map_err(unusable)
+        }
+        _ => open_journal(place, next_seq),
+    };
+    let journaled = journaled.map_err(OpenError::Unusable)?;
     Ok((opened, journaled))
+}
+
+/// The lock of the journal of a log at a path, taken before the log is opened.
+fn take_lock(path: &Path) -> Result<OwnerLock, OpenError> {
+    // Nothing is made beside what can be no log.
+    store::check(path)?;
+    journal::take_lock(path).map_err(|error| match error {
+        journal::OpenError::Held { .. } => OpenError::Locked(error.to_string()),
+        error => OpenError::Unusable(unusable(error)),
+    })
+}
+
+fn unusable(error: journal::OpenError) -> String {
+    format!("its journal cannot be used: {error}")
 }
 
 /// The journal beside a log in a file, with what the store has not committed of it.
@@ -208,7 +253,7 @@ pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Rec
     };
     Journal::open(path, next_seq, Limits::default())
         .map(Some)
-        .map_err(|error: journal::OpenError| format!("its journal cannot be used: {error}"))
+        .map_err(unusable)
 }
 
 /// The journal in which a guest keeps its records for the log's owner.

@@ -2,7 +2,7 @@
 //! places.
 
 use super::{metrics, open_journal};
-use crate::journal::{started, Journal, Queue, Recovery, SpanFile};
+use crate::journal::{started, Journal, OwnerLock, Queue, Recovery, SpanFile};
 use crate::metrics::{assemble, Metrics, Rules, StoredFamily, Totals};
 use crate::settings::Settings;
 use crate::store::{self, Copying, Mark, OpenError, Opened, Place, Store};
@@ -190,15 +190,16 @@ fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
     Ok(assemble(&families, &values))
 }
 
-/// Opens the log that is found at a place: there, or where it has moved to.
-pub fn open(place: &Place) -> Result<Opened, OpenError> {
+/// Opens the log that is found at a place, whose journal's lock is given: there, or where it has moved to. The lock is gone
+/// where it has moved.
+pub fn open(place: &Place, lock: &mut Option<OwnerLock>) -> Result<Opened, OpenError> {
     let mut opened = store::open(place)?;
     for _ in 0..MOVES_MAX {
         let mark = opened.store.mark().map_err(OpenError::Unusable)?;
         let Some(mark) = mark else {
             return Ok(opened);
         };
-        match follow(opened, &mark)? {
+        match follow(opened, &mark, lock)? {
             Followed::Moved(there) => opened = there,
             Followed::Stayed(here) => return Ok(here),
         }
@@ -214,7 +215,11 @@ enum Followed {
 }
 
 /// What becomes of a log that says that it has moved.
-fn follow(mut opened: Opened, mark: &Mark) -> Result<Followed, OpenError> {
+fn follow(
+    mut opened: Opened,
+    mark: &Mark,
+    lock: &mut Option<OwnerLock>,
+) -> Result<Followed, OpenError> {
     let here = opened.store.place().path().unwrap_or(Path::new(""));
     let Some(path) = mark.target_from(here) else {
         let note = format!(
@@ -266,13 +271,23 @@ fn follow(mut opened: Opened, mark: &Mark) -> Result<Followed, OpenError> {
         }
         Err(error) => return Err(OpenError::Unusable(error)),
     }
-    let Opened { store, mut notes } = opened;
+    let Opened {
+        store,
+        mut notes,
+        damage,
+    } = opened;
     notes.push(format!(
         "the log was moved to {} by oplog_open()",
         path.display()
     ));
+    // What is left in the journal here is taken in by a journal of its own.
+    drop(lock.take());
     let store = arrive(store, target, &path, mark, &mut notes)?;
-    Ok(Followed::Moved(Opened { store, notes }))
+    Ok(Followed::Moved(Opened {
+        store,
+        notes,
+        damage,
+    }))
 }
 
 fn not_ours(path: &Path) -> String {

@@ -6,8 +6,9 @@ use crate::calendar::format_time;
 use crate::caller;
 use crate::journal::Recovery;
 use crate::settings::Settings;
-use crate::store::{Reader, RetentionPolicy, Store};
+use crate::store::{self, Reader, RetentionPolicy, Store};
 use crate::writer::Command;
+use std::path::Path;
 use std::sync::mpsc;
 
 impl Shared {
@@ -98,6 +99,8 @@ impl Shared {
 
     pub fn status(&self) -> Status {
         let log = read(&self.log);
+        // A guard within the expression below would be held to its end.
+        let spools = *lock(&self.spools);
         Status {
             place: log.place.clone(),
             role: log.role,
@@ -106,10 +109,15 @@ impl Shared {
             spans: self.spans.figures(),
             recovery: log.recovery.clone(),
             spool: log.spool.clone(),
-            spools: *lock(&self.spools),
+            spools,
             trouble: log.trouble.clone(),
             set_aside: log.set_aside.clone(),
+            lost_operations: self.lost_operations(&log.recovery),
         }
+    }
+
+    pub(super) fn lost_operations(&self, recovery: &Recovery) -> u64 {
+        self.queue.figures().lost + recovery.lost_operations() + lock(&self.spools).lost_operations
     }
 
     /// Remembers what went wrong in the background. Only the newest notes are kept.
@@ -123,6 +131,19 @@ impl Shared {
             log.notes.remove(0);
         }
         log.notes.push(note);
+    }
+
+    /// Makes a log no more open than the files of its hosts.
+    pub fn keep_private(&self, log: &Path) {
+        for host in self.observed.hosts() {
+            if let Err(error) = store::restrict(log, &host) {
+                self.note(format!(
+                    "{} may be open to more than {}: {error}",
+                    log.display(),
+                    host.display()
+                ));
+            }
+        }
     }
 
     /// What another journal gave back, on top of what there was.
@@ -179,11 +200,12 @@ impl Shared {
         }
     }
 
-    /// Called by the writer with the operations that it has taken in.
-    pub fn note_spools(&self, spools: usize, taken_operations: u64) {
+    /// Called by the writer with the operations that it has taken in, and those that cannot be read.
+    pub fn note_spools(&self, spools: usize, taken_operations: u64, lost_operations: u64) {
         let mut figures = lock(&self.spools);
         figures.spools = spools as u64;
         figures.taken_operations += taken_operations;
+        figures.lost_operations += lost_operations;
     }
 
     /// The policy at a time: months and years are as long as they were before it.
@@ -222,6 +244,12 @@ pub(super) fn describe(recovery: &Recovery) -> Vec<String> {
             )
         })
         .collect();
+    notes.extend(recovery.strange.iter().map(|path| {
+        format!(
+            "{} has the name of a file of the journal and is none; it is left alone",
+            path.display()
+        )
+    }));
     notes.extend(recovery.lost.iter().map(|lost| {
         format!(
             "the operations with seq {} to {} were recorded and cannot be read",

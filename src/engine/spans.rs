@@ -25,7 +25,9 @@ pub fn open_spans(
     let without = |error: String| {
         format!("the file of spans cannot be used; spans are lost with the process ({error})")
     };
-    let (file, mut found) = SpanFile::open(path).map_err(|error| without(error.to_string()))?;
+    let opened = (1..OPEN_TRIES).find_map(|_| SpanFile::open(path).ok());
+    let opened = opened.map_or_else(|| SpanFile::open(path), Ok);
+    let (file, mut found) = opened.map_err(|error| without(error.to_string()))?;
     if !found.interrupted.is_empty() {
         let ids: Vec<u128> = found.interrupted.iter().map(|span| span.id).collect();
         let mut recorded = store.recorded(&ids).map_err(without)?;
@@ -36,6 +38,9 @@ pub fn open_spans(
     }
     Ok((Some(file), found))
 }
+
+/// A fault that passes does not cost the spans.
+const OPEN_TRIES: usize = 3;
 
 fn journaled_spans(journal: &Journal, from_seq: u64) -> Result<HashSet<u128>, String> {
     let mut reader = journal.reader(from_seq);

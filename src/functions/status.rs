@@ -10,7 +10,6 @@ pub fn status(engine: &Engine, _: &[String]) -> Answer {
         .place
         .path()
         .map_or("memory".to_owned(), |path| path.display().to_string());
-    let lost = status.queue.lost + status.recovery.lost_operations();
     let mut rows = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned(), "", "The extension's version"),
         ("log", path, "", "The file that the log is kept in, or memory"),
@@ -102,7 +101,7 @@ pub fn status(engine: &Engine, _: &[String]) -> Answer {
         ),
         (
             "lost_operations",
-            lost.to_string(),
+            status.lost_operations.to_string(),
             "operations",
             "Operations that were recorded and cannot be read, because the journal was damaged",
         ),

@@ -69,6 +69,7 @@ impl Instance {
                 raw,
                 _database: Arc::clone(&self.database),
             }),
+            before_transaction: None,
         })
     }
 }
@@ -93,9 +94,15 @@ impl Drop for ConnectionHandle {
 /// A connection to the private instance. It can have one unfinished [`Rows`] at a time.
 pub struct Connection {
     handle: Arc<ConnectionHandle>,
+    before_transaction: Option<Box<dyn Fn() + Send>>,
 }
 
 impl Connection {
+    /// Has something done before each transaction.
+    pub fn before_transaction(&mut self, hook: Box<dyn Fn() + Send>) {
+        self.before_transaction = Some(hook);
+    }
+
     /// Runs one or more statements for their effect.
     pub fn execute(&self, sql: &str) -> Result<(), String> {
         let sql = c_text(sql);
@@ -140,6 +147,9 @@ impl Connection {
         &self,
         body: impl FnOnce(&Self) -> Result<T, String>,
     ) -> Result<T, String> {
+        if let Some(hook) = &self.before_transaction {
+            hook();
+        }
         self.execute("BEGIN TRANSACTION")?;
         let outcome = body(self).and_then(|value| self.execute("COMMIT").map(|()| value));
         if outcome.is_err() {

@@ -17,13 +17,14 @@ pub fn write_aside(log: &Path, records: &[Pending]) -> Result<PathBuf, FileError
     for (stamp, batch) in records {
         bytes.extend_from_slice(Frame::new(batch, Vec::new()).stamped(stamp));
     }
-    let written = Disk.create(&path).and_then(|file| {
+    let disk = Disk::beside(log);
+    let written = disk.create(&path).and_then(|file| {
         write_whole(&*file, &bytes)?;
         file.sync()?;
-        Disk.sync_directory(&names.directory)
+        disk.sync_directory(&names.directory)
     });
     written.map_err(|error| {
-        let _ = Disk.remove(&path);
+        let _ = disk.remove(&path);
         FileError::of("write", &path)(error)
     })?;
     Ok(path)

@@ -3,6 +3,7 @@
 use super::error::{AppendError, FileError, Forked, OpenError};
 use super::file::{Disk, FileLayer, LogFile};
 use super::frame::Frame;
+use super::owner::OwnerLock;
 use super::reader::Reader;
 use super::recover::{self, Recovery};
 use super::segment::{self, Names, HEADER_BYTES};
@@ -155,7 +156,7 @@ impl Journal {
         next_seq: u64,
         limits: Limits,
     ) -> Result<(Self, Recovery), OpenError> {
-        Self::open_in(Arc::new(Disk), sidecar, next_seq, limits)
+        Self::open_in(Arc::new(Disk::beside(sidecar)), sidecar, next_seq, limits)
     }
 
     /// The same with files of another kind.
@@ -165,12 +166,33 @@ impl Journal {
         next_seq: u64,
         limits: Limits,
     ) -> Result<(Self, Recovery), OpenError> {
-        let names = Names::beside(sidecar);
-        let lock_path = names.lock();
+        let lock_path = Names::beside(sidecar).lock();
         let lock = layer
             .lock(&lock_path)
             .map_err(FileError::of("lock", &lock_path))?
             .ok_or(OpenError::Held { lock: lock_path })?;
+        Self::open_with(layer, lock, sidecar, next_seq, limits)
+    }
+
+    /// The same where the lock was taken before.
+    pub fn open_locked(
+        lock: OwnerLock,
+        sidecar: &Path,
+        next_seq: u64,
+        limits: Limits,
+    ) -> Result<(Self, Recovery), OpenError> {
+        let layer = Arc::new(Disk::beside(sidecar));
+        Self::open_with(layer, Box::new(lock), sidecar, next_seq, limits)
+    }
+
+    fn open_with(
+        layer: Arc<dyn FileLayer>,
+        lock: Box<dyn Send + Sync>,
+        sidecar: &Path,
+        next_seq: u64,
+        limits: Limits,
+    ) -> Result<(Self, Recovery), OpenError> {
+        let names = Names::beside(sidecar);
         let (segments, next_number, recovery) = recover::recover(&*layer, &names, next_seq)?;
         let state = State {
             segments,
@@ -280,12 +302,19 @@ impl Journal {
     }
 
     fn begin_segment(&self, state: &mut State) -> Result<(), AppendError> {
-        let number = state.next_number;
-        // Whatever happens to this one, its name is not used again.
-        state.next_number += 1;
-        let path = self.shared.names.segment(number);
         let layer = &self.shared.layer;
-        let begun = layer.create(&path).and_then(|file| {
+        let (number, path, created) = loop {
+            let number = state.next_number;
+            // Whatever happens to this one, its name is not used again.
+            state.next_number += 1;
+            let path = self.shared.names.segment(number);
+            match layer.create(&path) {
+                // Something of that name that is no segment, or none of ours.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => break (number, path, created),
+            }
+        };
+        let begun = created.and_then(|file| {
             let header = segment::header(number, state.next_seq, state.follows_seq);
             write_whole(&*file, &header)
                 .inspect_err(|_| {

@@ -1,10 +1,12 @@
 //! The files under the journal: the few operations it needs, so that tests can make each of them fail.
 
 use super::owner::OwnerLock;
+use super::segment::Names;
+use crate::files::{create_like, open_regular, Mode};
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A directory with journal files.
@@ -12,7 +14,7 @@ pub trait FileLayer: Send + Sync {
     /// Makes a new, empty file for appending and reading. It is an error if there is one of that name.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
 
-    /// Opens a file for reading and cutting.
+    /// Opens a file for reading, cutting and appending.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
 
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -24,6 +26,9 @@ pub trait FileLayer: Send + Sync {
 
     /// Makes what was created in a directory survive a power loss.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// Whether there is something of that name that is no regular file.
+    fn is_strange(&self, path: &Path) -> bool;
 
     /// Takes a lock until what is returned is dropped; none if another process or another holder in this one has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>>;
@@ -45,23 +50,27 @@ pub trait LogFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// The file system.
-pub struct Disk;
+/// The file system. Only regular files are opened, and what is made is as open to others as the log that it belongs to.
+pub struct Disk {
+    log: PathBuf,
+}
+
+impl Disk {
+    /// For the journal or the spool of that name.
+    pub fn beside(sidecar: &Path) -> Self {
+        Self {
+            log: Names::beside(sidecar).log(),
+        }
+    }
+}
 
 impl FileLayer for Disk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        let mut options = OpenOptions::new();
-        let file = options
-            .create_new(true)
-            .read(true)
-            .append(true)
-            .open(path)?;
-        Ok(Arc::new(file))
+        Ok(Arc::new(create_like(path, &self.log)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Ok(Arc::new(file))
+        Ok(Arc::new(open_regular(path, Mode::Append)?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -89,8 +98,12 @@ impl FileLayer for Disk {
         Ok(())
     }
 
+    fn is_strange(&self, path: &Path) -> bool {
+        std::fs::symlink_metadata(path).is_ok_and(|file| !file.is_file())
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>> {
-        let lock = OwnerLock::take(path)?;
+        let lock = OwnerLock::take(path, &self.log)?;
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn Send + Sync>))
     }
 }

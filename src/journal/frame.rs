@@ -72,13 +72,25 @@ fn four(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte]))
 }
 
+/// Numbers beyond are no `seq`: the log has them as signed ones.
+pub const SEQ_MAX: u64 = 1 << 62;
+
+/// Frames are no longer than that, see [`super::durable`].
+const FRAME_BYTES_MAX: u64 = super::JOURNAL_BYTES_MAX / 2;
+
+/// A body larger than this is checked before it is read as a whole: whoever has planted a length takes no memory.
+const BODY_UNCHECKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A read that fails is tried so often: a fault that passes is no damage.
+const READ_TRIES: usize = 3;
+
 /// What the scanner found.
 pub enum Step {
     Batch(Pending),
     /// A frame below the `seq` that is asked for: nobody looked into it.
     Below(Range<u64>),
-    /// A frame whose body is damaged: the next head says what is missing.
-    Damaged,
+    /// A frame whose body is damaged, and the operations that it had.
+    Damaged(Range<u64>),
     /// No whole frame follows before the limit.
     End,
 }
@@ -146,24 +158,41 @@ impl Scanner {
         let checksum = four(head, 8);
         let rows = four(head, PREFIX_BYTES);
         let first_seq = u64::from(four(head, 16)) | u64::from(four(head, 20)) << 32;
+        if first_seq > SEQ_MAX {
+            return Ok(Step::End);
+        }
         let seqs = first_seq..first_seq.saturating_add(u64::from(rows));
         let bytes = HEAD_BYTES as u64 + u64::from(four(head, 4));
-        if bytes > self.limit - self.offset {
+        if bytes > FRAME_BYTES_MAX || bytes > self.limit - self.offset {
             return Ok(Step::End);
         }
         if seqs.end <= from_seq {
             self.offset += bytes;
             return Ok(Step::Below(seqs));
         }
+        let is_large = bytes > BODY_UNCHECKED_BYTES_MAX;
+        if is_large {
+            match self.checksum(self.offset + HEAD_BYTES as u64..self.offset + bytes)? {
+                Some(found) if found == checksum => {}
+                Some(_) => {
+                    self.offset += bytes;
+                    return Ok(Step::Damaged(seqs));
+                }
+                None => return Ok(Step::End),
+            }
+        }
         if !self.load(self.offset, bytes)? {
             return Ok(Step::End);
         }
         let frame = self.loaded(bytes as usize);
-        let step = if crc32c::crc32c(&frame[HEAD_BYTES..]) != checksum {
-            Step::Damaged
+        let step = if !is_large && crc32c::crc32c(&frame[HEAD_BYTES..]) != checksum {
+            Step::Damaged(seqs)
         } else {
             // A checksum that fits and a batch that does not is a mistake of the writer's; it is no less lost.
-            codec::decode(&frame[PREFIX_BYTES..]).map_or(Step::Damaged, Step::Batch)
+            match codec::decode(&frame[PREFIX_BYTES..]) {
+                Ok(pending) => Step::Batch(pending),
+                Err(_) => Step::Damaged(seqs),
+            }
         };
         self.offset += bytes;
         Ok(step)
@@ -187,24 +216,58 @@ impl Scanner {
         self.window_at = offset;
         // Zeroed again only where it grows: the reading below overwrites what it keeps.
         self.window.resize(wanted, 0);
-        let mut filled = 0;
-        while filled < wanted {
-            match self
-                .file
-                .read_at(&mut self.window[filled..], offset + filled as u64)
-            {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // What is needed is there: the error comes when it is needed.
-                Err(_) if filled as u64 >= bytes => break,
-                Err(error) => {
-                    self.window.clear();
-                    return Err(error);
-                }
+        let filled = read_up_to(&*self.file, &mut self.window, offset);
+        let filled = match filled {
+            Ok(filled) => filled,
+            // What is needed is there: the error comes when it is needed.
+            Err((filled, _)) if filled as u64 >= bytes => filled,
+            Err((_, error)) => {
+                self.window.clear();
+                return Err(error);
             }
-        }
+        };
         self.window.truncate(filled);
         Ok(filled as u64 >= bytes)
     }
+
+    /// The checksum of a part of the file; none if it ends before.
+    fn checksum(&self, part: Range<u64>) -> io::Result<Option<u32>> {
+        let mut buffer = vec![0; Self::WINDOW_BYTES as usize];
+        let mut checksum = 0;
+        let mut at = part.start;
+        while at < part.end {
+            let wanted = (part.end - at).min(Self::WINDOW_BYTES) as usize;
+            let filled = read_up_to(&*self.file, &mut buffer[..wanted], at);
+            if filled.map_err(|(_, error)| error)? < wanted {
+                return Ok(None);
+            }
+            checksum = crc32c::crc32c_append(checksum, &buffer[..wanted]);
+            at += wanted as u64;
+        }
+        Ok(Some(checksum))
+    }
+}
+
+/// Fills a buffer as far as the file goes, and says how far; with an error too.
+pub(super) fn read_up_to(
+    file: &dyn LogFile,
+    buffer: &mut [u8],
+    offset: u64,
+) -> Result<usize, (usize, io::Error)> {
+    let mut filled = 0;
+    let mut tries = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                tries += 1;
+                if tries == READ_TRIES {
+                    return Err((filled, error));
+                }
+            }
+        }
+    }
+    Ok(filled)
 }

@@ -24,6 +24,7 @@ pub use {
     aside::write_aside,
     durable::{Journal, Limits, JOURNAL_BYTES_MAX},
     error::OpenError,
+    owner::OwnerLock,
     recover::Recovery,
     spans::{ended, read_started, started, Found, SpanFile, Started},
     spool::{spool_beside, Spools, SPOOL_LIMITS},
@@ -31,6 +32,35 @@ pub use {
 use {error::AppendError, frame::Frame, reader::Reader};
 
 use std::path::Path;
+
+/// Takes the lock of a log's journal: its holder is the log's owner, and nobody else may open the log for writing.
+pub fn take_lock(log: &Path) -> Result<OwnerLock, OpenError> {
+    let path = segment::Names::beside(log).lock();
+    match OwnerLock::take(&path, log) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(OpenError::Held { lock: path }),
+        Err(error) => Err(error::FileError::of("lock", path)(error).into()),
+    }
+}
+
+/// Makes the files of a journal no more open than their log.
+pub fn restrict_beside(log: &Path) -> std::io::Result<()> {
+    let names = segment::Names::beside(log);
+    for entry in std::fs::read_dir(&names.directory)?.flatten() {
+        let name = entry.file_name();
+        let is_ours = names.number(&name).is_some()
+            || names.is_set_aside(&name)
+            || names.spans().file_name() == Some(&name)
+            || names.lock().file_name() == Some(&name);
+        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            match crate::files::restrict(&entry.path(), log) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Whether files of a journal stand beside a log: segments or a file of spans, told by their first bytes.
 pub fn stands_beside(log: &Path) -> bool {
@@ -46,7 +76,7 @@ pub fn stands_beside(log: &Path) -> bool {
         let mut magic = [0; 8];
         is_named
             && is_file
-            && std::fs::File::open(entry.path())
+            && crate::files::open_regular(&entry.path(), crate::files::Mode::Read)
                 .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
             && (&magic == segment::MAGIC || &magic == spans::MAGIC)
     })

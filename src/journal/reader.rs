@@ -102,7 +102,7 @@ impl Reader {
                     }
                 }
                 // What is missing shows when the next frame comes.
-                Step::Below(_) | Step::Damaged => {}
+                Step::Below(_) | Step::Damaged(_) => {}
                 Step::End => {
                     let limit = scanner.limit();
                     match self.progress(number) {

@@ -13,6 +13,7 @@
 //!   on. The file is renamed, not deleted, once the store has committed what was good in it.
 //! - **A missing segment** leaves a gap, reported in the same way.
 //! - **A newer format** is an error, and nothing is touched.
+//! - **What is no regular file** is left alone, whatever its name.
 //!
 //! A frame at the very end whose bytes were damaged after it had been acknowledged looks like a torn one. No format can
 //! tell them apart.
@@ -22,7 +23,7 @@ use super::error::{FileError, OpenError};
 use super::file::{FileLayer, LogFile};
 use super::frame::{Scanner, Step};
 use super::reader::behind;
-use super::segment::{Header, Names, HEADER_BYTES};
+use super::segment::{self, Header, Names, HEADER_BYTES};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -42,6 +43,8 @@ pub struct Recovery {
     /// `seq` of operations that were journaled and cannot be read.
     pub lost: Vec<Range<u64>>,
     pub damaged: Vec<DamagedSegment>,
+    /// What has a segment's name and is none.
+    pub strange: Vec<PathBuf>,
 }
 
 impl Recovery {
@@ -58,6 +61,13 @@ pub struct DamagedSegment {
     pub set_aside: PathBuf,
     pub reason: String,
 }
+
+/// Operations that can be missing between two frames: a thousand years of a million in a second. A `seq` that is further
+/// off is none of this log's.
+const GAP_MAX: u64 = 1 << 55;
+
+/// Segments that can have been begun, and given back, behind the last one that has a frame.
+const NUMBERS_AHEAD_MAX: u64 = 1_000_000;
 
 /// One segment, read.
 struct Scan {
@@ -117,13 +127,16 @@ impl Scan {
                     } else {
                         Some(pending).filter(|_| first_seq >= recovery.next_seq)
                     };
+                    let rest = rest.filter(|(stamp, _)| {
+                        stamp.first_seq - recovery.next_seq.min(stamp.first_seq) <= GAP_MAX
+                    });
                     let Some((stamp, batch)) = rest else {
                         bad_frames += 1;
                         continue;
                     };
                     let seqs = stamp.first_seq..stamp.first_seq + batch.rows() as u64;
                     // The frames that its header stands before are found; so is what it says of those between.
-                    let skipped = self.skipped();
+                    let skipped = self.skipped(recovery.next_seq);
                     if recovery.next_seq < skipped.start {
                         recovery.lost.push(recovery.next_seq..skipped.start);
                     }
@@ -136,7 +149,7 @@ impl Scan {
                     recovery.rows += batch.rows() as u64;
                     seqs
                 }
-                Ok(Step::Damaged) => {
+                Ok(Step::Damaged(_)) => {
                     bad_frames += 1;
                     continue;
                 }
@@ -156,14 +169,16 @@ impl Scan {
         self.expected_behind = recovery.next_seq;
     }
 
-    /// The `seq` before its first frame that were not to be journaled.
-    fn skipped(&self) -> Range<u64> {
+    /// The `seq` before its first frame that were not to be journaled; none where the log cannot have come so far.
+    fn skipped(&self, next_seq: u64) -> Range<u64> {
         match self.header {
             Header::Known {
                 number,
                 first_seq,
                 follows_seq,
-            } if number == self.number => follows_seq..first_seq.max(follows_seq),
+            } if number == self.number && first_seq <= next_seq.saturating_add(GAP_MAX) => {
+                follows_seq..first_seq.max(follows_seq)
+            }
             _ => 0..0,
         }
     }
@@ -211,30 +226,40 @@ pub(super) fn recover(
         .filter_map(|name| names.number(name))
         .collect();
     numbers.sort_unstable();
-    // All headers come before any change.
-    for number in &numbers {
-        if let (
-            Scan {
-                path,
-                header: Header::Newer(version),
-                ..
-            },
-            _,
-        ) = Scan::open(layer, names, *number)?
-        {
-            return Err(OpenError::Newer { path, version });
-        }
-    }
     let mut recovery = Recovery {
         next_seq,
         ..Recovery::default()
     };
-    let mut scans = Vec::with_capacity(numbers.len());
+    // All headers come before any change.
+    let mut opened = Vec::with_capacity(numbers.len());
     for number in &numbers {
-        let (mut scan, scanner) = Scan::open(layer, names, *number)?;
+        match Scan::open(layer, names, *number) {
+            Ok((scan, _)) if matches!(scan.header, Header::Newer(_)) => {
+                let Header::Newer(version) = scan.header else {
+                    unreachable!("it was just seen to be one")
+                };
+                return Err(OpenError::Newer {
+                    path: scan.path,
+                    version,
+                });
+            }
+            Ok(scan) => opened.push(scan),
+            Err(error) if layer.is_strange(&error.path) => recovery.strange.push(error.path),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut scans = Vec::with_capacity(opened.len());
+    for (mut scan, scanner) in opened {
         scan.read(scanner, &mut recovery);
         scans.push(scan);
     }
+    // Anybody can have made a file without a frame. One far ahead would have numbers run out.
+    let last = scans.iter().rev().find(|scan| scan.seqs.is_some());
+    let number_max = last.map_or(0, |last| last.number) + NUMBERS_AHEAD_MAX;
+    let far = scans.partition_point(|scan| scan.number <= number_max);
+    recovery
+        .strange
+        .extend(scans.drain(far..).map(|scan| scan.path));
     let mut segments = VecDeque::new();
     let now_s = crate::clock::now_us() as u64 / 1_000_000;
     for (index, scan) in scans.iter().enumerate() {
@@ -266,7 +291,7 @@ pub(super) fn recover(
             number: scan.number,
             path: scan.path.clone(),
             file: None,
-            skipped: scan.skipped(),
+            skipped: scan.skipped(scan.expected_behind),
             // One without a frame is released at once.
             next_seq: scan.seqs.as_ref().map_or(0, |seqs| seqs.end),
             end: scan.good_end,
@@ -275,7 +300,7 @@ pub(super) fn recover(
             set_aside,
         });
     }
-    let next_number = numbers.last().map_or(1, |last| last + 1);
+    let next_number = scans.last().map_or(1, |last| last.number + 1);
     Ok((segments, next_number, recovery))
 }
 
@@ -285,6 +310,14 @@ pub(super) fn limit_set_aside(layer: &dyn FileLayer, names: &Names) {
         return;
     };
     listed.retain(|name| names.is_set_aside(name));
+    listed.retain(|name| {
+        let mut magic = [0; segment::MAGIC.len()];
+        let read = layer
+            .open(&names.directory.join(name))
+            .and_then(|file| file.read_at(&mut magic, 0));
+        // What does not say that it is oplog's is kept.
+        read.is_ok() && (&magic == segment::MAGIC || &magic == super::spans::MAGIC)
+    });
     // Numbers lead the names, so the oldest are the first.
     listed.sort();
     for name in listed.iter().rev().skip(SET_ASIDE_MAX) {

@@ -22,6 +22,9 @@ pub const HEADER_BYTES: usize = 40;
 pub const FORMAT_VERSION: u32 = 1;
 pub const MAGIC: &[u8; 8] = b"oplogjnl";
 
+/// Segments are never numbered higher: a thousand of them in each second take thirty years to get there.
+const NUMBER_MAX: u64 = 999_999_999_999;
+
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
@@ -73,6 +76,16 @@ impl Header {
     }
 }
 
+/// The log whose spool has this name, without what stands behind: none if it is no spool's.
+pub fn log_of_spool(name: &str) -> Option<&str> {
+    let (log, numbers) = name.rsplit_once(SPOOL)?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (!log.is_empty() && numbers.split('-').all(is_number)).then_some(log)
+}
+
+/// What the name of a spool has behind that of its log; numbers follow.
+pub const SPOOL: &str = ".spool-";
+
 /// The names of a journal's files.
 #[derive(Clone, Debug)]
 pub struct Names {
@@ -91,6 +104,20 @@ impl Names {
         let mut prefix = sidecar.file_name().unwrap_or_default().to_os_string();
         prefix.push(".journal");
         Self { directory, prefix }
+    }
+
+    /// The log that they belong to: for a spool, the one that it is beside.
+    pub fn log(&self) -> PathBuf {
+        let name = self.prefix.as_encoded_bytes();
+        let name = name.strip_suffix(b".journal").unwrap_or(name);
+        // Names that cannot be read are no spool's.
+        let log = std::str::from_utf8(name).ok().and_then(log_of_spool);
+        match log {
+            Some(log) => self.directory.join(log),
+            None => self
+                .directory
+                .join(Path::new(&self.prefix).with_extension("")),
+        }
     }
 
     fn with(&self, suffix: &str) -> PathBuf {
@@ -130,7 +157,7 @@ impl Names {
     pub fn number(&self, name: &OsStr) -> Option<u64> {
         let digits = self.suffix(name)?;
         // What `segment` gives, and nothing else: `+1` and `1` are numbers too.
-        let number = digits.parse().ok()?;
+        let number = digits.parse().ok().filter(|number| *number <= NUMBER_MAX)?;
         (format!("{number:06}") == digits).then_some(number)
     }
 
@@ -198,11 +225,28 @@ mod tests {
             "app.oplog.journal.000012.damaged-1-0",
             "app.oplog.journal",
             "app.oplog.spool-7.journal.000012",
+            "app.oplog.journal.18446744073709551615",
             "other.journal.000012",
         ] {
             assert_eq!(names.number(OsStr::new(other)), None, "{other}");
         }
         let aside = names.set_aside(12, 1_700_000_000, 0);
         assert!(names.is_set_aside(aside.file_name().unwrap()));
+    }
+    #[test]
+    fn a_spool_belongs_to_the_log_that_it_is_beside() {
+        for (path, log) in [
+            ("dir/app.oplog", "dir/app.oplog"),
+            ("dir/app.oplog.spool-17-12-0", "dir/app.oplog"),
+            ("app.oplog.spool-1", "./app.oplog"),
+            ("dir/app.spool-x.oplog", "dir/app.spool-x.oplog"),
+            ("dir/a.journal.oplog", "dir/a.journal.oplog"),
+        ] {
+            assert_eq!(
+                Names::beside(Path::new(path)).log(),
+                Path::new(log),
+                "{path}"
+            );
+        }
     }
 }

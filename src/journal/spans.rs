@@ -14,6 +14,7 @@ pub use frame::{ended, read_started, started, Started, MAGIC};
 use super::durable::write_whole;
 use super::error::{FileError, OpenError};
 use super::file::{Disk, FileLayer, LogFile};
+use super::frame::read_up_to;
 use super::recover;
 use super::segment::Names;
 use frame::HEADER_BYTES;
@@ -57,7 +58,7 @@ pub struct Found {
 impl SpanFile {
     /// Opens what is there. The journal's lock must be held, as long as this lives.
     pub fn open(sidecar: &Path) -> Result<(Self, Found), OpenError> {
-        Self::open_in(Arc::new(Disk), sidecar)
+        Self::open_in(Arc::new(Disk::beside(sidecar)), sidecar)
     }
 
     /// The same with files of another kind.
@@ -70,7 +71,7 @@ impl SpanFile {
     /// as the log's own would be: there are as many spools as there have been guests.
     pub fn open_left(spool: &Path, log: &Path) -> Result<(Self, Found), OpenError> {
         let path = Names::beside(spool).spans();
-        Self::open_at(Arc::new(Disk), path, Names::beside(log))
+        Self::open_at(Arc::new(Disk::beside(log)), path, Names::beside(log))
     }
 
     /// `names` are those that a damaged file gets one of; they are in the same directory.
@@ -278,16 +279,8 @@ fn begin(layer: &dyn FileLayer, path: &Path) -> io::Result<Arc<dyn LogFile>> {
 
 fn read_all(file: &dyn LogFile) -> io::Result<Vec<u8>> {
     // What is larger than we ever make it is not read to its end.
-    let mut bytes = vec![0; file.bytes()?.min(2 * SPAN_FILE_BYTES_MAX) as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let mut bytes = vec![0; file.bytes()?.min(SPAN_FILE_BYTES_MAX) as usize];
+    let filled = read_up_to(file, &mut bytes, 0).map_err(|(_, error)| error)?;
     bytes.truncate(filled);
     Ok(bytes)
 }

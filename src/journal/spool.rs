@@ -10,14 +10,19 @@
 //! The log remembers how far each spool has been taken in. That is stored just after the commit, and a crash in between
 //! shows by the ids, which operations keep: what the log has is passed by.
 
+mod one;
+#[cfg(test)]
+mod tests;
+
 use super::error::FileError;
 use super::file::{Disk, FileLayer};
-use super::frame::{Scanner, Step};
 use super::owner::OwnerLock;
-use super::segment::Names;
+use super::recover;
+use super::segment::{log_of_spool, Names, SPOOL};
 use super::spans::{SpanFile, Started};
 use super::Limits;
 use crate::record::{Pending, Source};
+use one::Spool;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +41,7 @@ const TAKE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub fn spool_beside(log: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     PathBuf::from(format!(
-        "{}.spool-{}-{}-{}",
+        "{}{SPOOL}{}-{}-{}",
         log.display(),
         crate::clock::now_us() / 1000,
         crate::process::id(),
@@ -58,11 +63,11 @@ struct Progress {
     next_seq: u64,
     /// A frame was found that the log does not have: so it has none of those behind it.
     beyond_log: bool,
-    /// It has been said that its spans cannot be read.
-    is_noted: bool,
+    /// What was said of it last. It is looked at every few seconds, and said once.
+    noted: Vec<String>,
 }
 
-/// What a spool has of files.
+/// What a spool has of files. A guest that was killed early leaves its lock file alone, which goes when it is taken.
 #[derive(Default)]
 struct Files {
     /// The numbers of its segments.
@@ -73,6 +78,21 @@ struct Files {
 /// Tells which of these operations the log has.
 pub type InLog<'a> = dyn FnMut(&[u128]) -> Result<HashSet<u128>, String> + 'a;
 
+/// Why a spool was not taken in.
+enum Failed {
+    /// It is the spool's fault: the others are taken in.
+    Spool(String),
+    /// The log cannot be asked.
+    Log(String),
+}
+
+/// What becomes of a segment whose operations are all committed.
+enum Finished {
+    Delete(PathBuf),
+    /// It was damaged: kept under another name.
+    SetAside(PathBuf, PathBuf),
+}
+
 /// What a look at the spools gave.
 #[derive(Default)]
 pub struct Found {
@@ -81,8 +101,12 @@ pub struct Found {
     pub interrupted: Vec<Started>,
     /// What there is to say about files that are damaged or cannot be read.
     pub notes: Vec<String>,
-    /// To be deleted once all of this is committed.
-    finished: Vec<PathBuf>,
+    /// Why a spool is left out this time.
+    pub failing: Option<String>,
+    /// Operations that a guest has recorded and that cannot be read.
+    pub lost_operations: u64,
+    /// What there is to do once all of this is committed.
+    finished: Vec<Finished>,
     span_files: Vec<SpanFile>,
     /// Locks of spools whose guests are gone, held until then.
     _locks: Vec<OwnerLock>,
@@ -91,27 +115,39 @@ pub struct Found {
 }
 
 impl Found {
-    /// Deletes what is in the log now.
+    /// Deletes what is in the log now. A file that cannot be deleted does not keep the others.
     pub fn discard(self) -> Result<(), FileError> {
-        for path in &self.finished {
-            match Disk.remove(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(FileError::of("delete", path)(error));
+        let mut outcome = Ok(());
+        for finished in &self.finished {
+            let done = match finished {
+                Finished::Delete(path) => {
+                    std::fs::remove_file(path).map_err(FileError::of("delete", path))
                 }
-                _ => {}
+                Finished::SetAside(path, aside) => {
+                    std::fs::rename(path, aside).map_err(FileError::of("set aside", path))
+                }
+            };
+            match done {
+                Err(error) if error.error.kind() == io::ErrorKind::NotFound => {}
+                done => outcome = outcome.and(done),
             }
         }
-        self.span_files
-            .into_iter()
-            .try_for_each(|mut file| file.remove())
+        for mut file in self.span_files {
+            outcome = outcome.and(file.remove());
+        }
+        outcome
     }
 
     /// Adds the spans of a spool whose operations have all been read.
-    fn add_spans(&mut self, spool: &Path, log: &Path, in_log: &mut InLog) -> Result<(), String> {
-        let (file, left) = SpanFile::open_left(spool, log).map_err(|error| error.to_string())?;
+    fn add_spans(&mut self, spool: &Path, log: &Path, in_log: &mut InLog) -> Result<(), Failed> {
+        let (file, left) = SpanFile::open_left(spool, log).map_err(|error| {
+            Failed::Spool(format!(
+                "spans of a process that is gone cannot be taken in: {error}"
+            ))
+        })?;
         let ids: Vec<u128> = left.interrupted.iter().map(|span| span.id).collect();
         // A guest can be killed after it has recorded the end of a span, and before its file says so.
-        let mut ended = in_log(&ids)?;
+        let mut ended = in_log(&ids).map_err(Failed::Log)?;
         for (stamp, batch) in &self.batches {
             if batch.source == Source::Span {
                 ended.extend((0..batch.rows()).map(|row| stamp.ids.id(row)));
@@ -143,7 +179,7 @@ impl Spools {
         Self { logs, seen }
     }
 
-    /// The next operations of all spools.
+    /// The next operations of all spools. One that cannot be taken in does not keep the others out.
     ///
     /// What it gives must be committed and its positions stored before the next call. Where that fails, and after a
     /// start, begin anew with the stored positions and with nothing waiting to be committed.
@@ -157,36 +193,18 @@ impl Spools {
                 break;
             }
             let progress = self.seen.entry(spool.clone()).or_default();
-            let names = Names::beside(&spool);
-            // A guest that lives holds its lock, and goes on writing to its last segment.
-            let lock = OwnerLock::take(&names.lock())
-                .map_err(|error| FileError::of("lock", names.lock())(error).to_string())?;
-            let last = files.segments.last().copied();
-            let live_segment = last.filter(|_| lock.is_none());
-            let mut read = Read::Whole;
-            for number in files.segments {
-                let path = names.segment(number);
-                read = read_segment(&path, progress, in_log, &mut found.batches, &mut bytes)?;
-                if read == Read::Part {
-                    break;
-                }
-                if live_segment != Some(number) {
-                    found.finished.push(path);
+            let taken = take_in(
+                &spool, &log, &files, progress, in_log, &mut found, &mut bytes,
+            );
+            match taken {
+                Ok(()) => {}
+                Err(Failed::Log(error)) => return Err(error),
+                // The next look tries again.
+                Err(Failed::Spool(error)) => {
+                    progress.note(error.clone(), &mut found);
+                    found.failing.get_or_insert(error);
                 }
             }
-            if files.has_spans && lock.is_some() && read == Read::Whole {
-                match found.add_spans(&spool, &log, in_log) {
-                    // The next look tries again.
-                    Err(error) if !progress.is_noted => {
-                        progress.is_noted = true;
-                        found.notes.push(format!(
-                            "spans of a process that is gone cannot be taken in: {error}"
-                        ));
-                    }
-                    _ => {}
-                }
-            }
-            found._locks.extend(lock);
         }
         found.positions = self
             .seen
@@ -203,16 +221,16 @@ impl Spools {
         let mut spools: BTreeMap<PathBuf, (PathBuf, Files)> = BTreeMap::new();
         for (place, log) in self.logs.iter().enumerate() {
             let directory = Names::beside(log).directory;
-            let entries = match Disk.list(&directory) {
+            let entries = match Disk::beside(log).list(&directory) {
                 // A directory that the log has left may be gone.
                 Err(error) if place > 0 && error.kind() == io::ErrorKind::NotFound => continue,
                 entries => entries.map_err(FileError::of("list", &directory))?,
             };
             for entry in entries {
-                let Some((spool, _)) = entry
+                let Some(spool) = entry
                     .to_str()
-                    .filter(|name| is_beside(log, name))
-                    .and_then(|name| name.split_once(".journal."))
+                    .and_then(|name| Some(name.split_once(".journal.")?.0))
+                    .filter(|spool| is_beside(log, spool))
                 else {
                     continue;
                 };
@@ -220,7 +238,8 @@ impl Spools {
                 let of_spool = Names::beside(&spool);
                 let number = of_spool.number(&entry);
                 let has_spans = of_spool.spans().file_name() == Some(&entry);
-                if number.is_none() && !has_spans {
+                let is_lock = of_spool.lock().file_name() == Some(&entry);
+                if number.is_none() && !has_spans && !is_lock {
                     continue;
                 }
                 let (_, files) = spools
@@ -236,51 +255,58 @@ impl Spools {
 
 /// Whether a name is one of a spool beside a log.
 fn is_beside(log: &Path, name: &str) -> bool {
-    log.file_name()
-        .and_then(|log| log.to_str())
-        .and_then(|log| name.strip_prefix(log))
-        .is_some_and(|rest| rest.starts_with(".spool-"))
+    let log = log.file_name().and_then(|log| log.to_str());
+    log.is_some() && log_of_spool(name) == log
 }
 
-#[derive(PartialEq, Eq)]
-enum Read {
-    /// Everything that is in the segment now.
-    Whole,
-    /// Enough for one time.
-    Part,
-}
-
-fn read_segment(
-    path: &Path,
-    progress: &mut Progress,
-    in_log: &mut InLog,
-    batches: &mut Vec<Pending>,
-    bytes: &mut usize,
-) -> Result<Read, String> {
-    let file = match Disk.open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::Whole),
-        Err(error) => return Err(FileError::of("open", path)(error).to_string()),
-    };
-    let failed = |error| FileError::of("read", path)(error).to_string();
-    let limit = file.bytes().map_err(failed)?;
-    let mut scanner = Scanner::new(file, limit);
-    while *bytes < TAKE_BYTES_MAX {
-        match scanner.step(progress.next_seq).map_err(failed)? {
-            Step::End => return Ok(Read::Whole),
-            Step::Below(_) | Step::Damaged => {}
-            Step::Batch((stamp, batch)) => {
-                progress.next_seq = stamp.first_seq + batch.rows() as u64;
-                if !progress.beyond_log {
-                    if !in_log(&[stamp.ids.id(0)])?.is_empty() {
-                        continue;
-                    }
-                    progress.beyond_log = true;
-                }
-                *bytes += batch.bytes();
-                batches.push((stamp, batch));
-            }
+impl Progress {
+    fn note(&mut self, note: String, found: &mut Found) {
+        if !self.noted.contains(&note) {
+            self.noted.push(note.clone());
+            found.notes.push(note);
         }
     }
-    Ok(Read::Part)
+}
+
+/// Takes in what is new in one spool.
+fn take_in(
+    spool: &Path,
+    log: &Path,
+    files: &Files,
+    progress: &mut Progress,
+    in_log: &mut InLog,
+    found: &mut Found,
+    bytes: &mut usize,
+) -> Result<(), Failed> {
+    let names = Names::beside(spool);
+    // A guest that lives holds its lock, and goes on writing to its last segment.
+    let lock = OwnerLock::take(&names.lock(), log).map_err(|error| {
+        let error = FileError::of("lock", names.lock())(error);
+        Failed::Spool(format!("a spool cannot be taken in: {error}"))
+    })?;
+    let is_gone = lock.is_some();
+    found._locks.extend(lock);
+    let mut reading = Spool::new(&names, log, is_gone, progress);
+    let is_read = reading.read(&files.segments, in_log, found, bytes)?;
+    if files.has_spans && is_gone && is_read {
+        found.add_spans(spool, log, in_log)?;
+    }
+    Ok(())
+}
+
+/// The name under which a damaged segment of a spool is kept: one of the log's, since there are as many spools as there
+/// have been guests.
+fn set_aside(log: &Path, number: u64, finished: &[Finished]) -> PathBuf {
+    let names = Names::beside(log);
+    let now_s = crate::clock::now_us() as u64 / 1_000_000;
+    recover::limit_set_aside(&Disk::beside(log), &names);
+    (0..)
+        .map(|attempt| names.set_aside(number, now_s, attempt))
+        .find(|path| {
+            let is_given = finished
+                .iter()
+                .any(|other| matches!(other, Finished::SetAside(_, aside) if aside == path));
+            !is_given && std::fs::symlink_metadata(path).is_err()
+        })
+        .unwrap_or_else(|| names.set_aside(number, now_s, u64::MAX))
 }

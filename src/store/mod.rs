@@ -17,8 +17,8 @@ mod schema;
 mod segments;
 mod totals;
 
-pub use open::{make_way, mend, open, peek, reopen, OpenError, Opened};
-pub use place::{absolute, check_given, resolve};
+pub use open::{make_way, mend, open, peek, reopen, restrict, OpenError, Opened};
+pub use place::{absolute, check, check_given, resolve};
 pub use read::{Parameter, Reader};
 pub use relocate::{Copying, Mark};
 pub use retain::{Purged, RetentionPolicy};
@@ -182,7 +182,9 @@ impl Store {
 
     /// Numbers the next record, where what a log has lost is not to be given out again.
     pub fn put_next_seq(&mut self, next_seq: u64) -> Result<(), String> {
-        schema::set_meta(&self.connection, "next_seq", &next_seq.to_string())
+        self.connection.transaction(|connection| {
+            schema::set_meta(connection, "next_seq", &next_seq.to_string())
+        })
     }
 
     /// Bytes that the log takes: used blocks of the file, or memory of its tables.

@@ -5,6 +5,7 @@ use super::hold::{self, Hold};
 use super::place::{self, check_path, may_set_aside, There};
 use super::schema::{self, SchemaError};
 use super::{relocate, salvage, Place, Segments, Store};
+use crate::files;
 use crate::host::{Connection, Instance};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ impl OpenError {
 pub struct Opened {
     pub store: Store,
     pub notes: Vec<String>,
+    /// What a damaged log has lost.
+    pub damage: Option<String>,
 }
 
 /// Opens the log at this very place, wherever it says that it went. A damaged file that is oplog's is set aside for a
@@ -66,7 +69,8 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
     };
     Ok(Opened {
         store,
-        notes: note.into_iter().collect(),
+        notes: note.iter().cloned().collect(),
+        damage: note,
     })
 }
 
@@ -392,7 +396,7 @@ fn explained(place: &Place, error: SchemaError) -> OpenError {
 fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), String> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let catalog = format!("log_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let connection = instance.connect()?;
+    let mut connection = instance.connect()?;
     // One that is given up after an error must not write any more; whoever closes a log in order sees to it.
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")?;
     match place {
@@ -408,10 +412,32 @@ fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), St
                 format!("(STORAGE_VERSION '{STORAGE_VERSION}')")
             };
             connection.execute(&format!("ATTACH {file} AS {catalog} {options}"))?;
+            let path = path.clone();
+            connection.before_transaction(Box::new(move || begin_wal(&path)));
         }
     }
     connection.execute(&format!("USE {catalog}"))?;
     Ok((connection, catalog))
+}
+
+/// Makes a log, and what stands beside it, no more open than the file of a host that it is for.
+pub fn restrict(log: &Path, host: &Path) -> std::io::Result<()> {
+    for path in [log.to_path_buf(), wal(log)] {
+        match files::restrict(&path, host) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    crate::journal::restrict_beside(log)
+}
+
+/// DuckDB makes a write-ahead log as the umask says, and takes one that is there as it is.
+fn begin_wal(path: &Path) {
+    let wal = wal(path);
+    if std::fs::symlink_metadata(&wal).is_err() {
+        // Where it cannot be made, DuckDB says why.
+        let _ = files::create_like(&wal, path);
+    }
 }
 
 pub(super) fn wal(path: &Path) -> PathBuf {

@@ -10,8 +10,9 @@
 //! | anything else | refused, and left alone |
 
 use super::OpenError;
+use crate::files::{open_regular, Mode};
 use crate::journal::stands_beside;
-use std::fs::{File, FileType, Metadata};
+use std::fs::{FileType, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +94,15 @@ pub fn absolute(path: &Path) -> PathBuf {
     match (path.parent().map(Path::canonicalize), path.file_name()) {
         (Some(Ok(parent)), Some(name)) => parent.join(name),
         _ => path,
+    }
+}
+
+/// Whether there can be a log at a path, as far as that can be said before it is opened.
+pub fn check(path: &Path) -> Result<(), OpenError> {
+    match check_path(path) {
+        // That is seen to when it is opened.
+        Err(OpenError::Damaged(_)) => Ok(()),
+        other => other.map(drop),
     }
 }
 
@@ -236,26 +246,11 @@ pub(super) fn is_path_open_here(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| is_open_here(&file))
 }
 
-/// Opens a regular file that was looked at: it may be another one by now, and no link, FIFO or device is followed or
-/// waited for.
-fn open_regular(path: &Path, write: bool) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(!write).write(write);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
-    }
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::other("it is no regular file"))
-}
-
 fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    open_regular(path, false)?.take(16).read_to_end(&mut head)?;
+    open_regular(path, Mode::Read)?
+        .take(16)
+        .read_to_end(&mut head)?;
     Ok(head)
 }
 
@@ -329,7 +324,7 @@ fn is_marked(path: &Path) -> bool {
 fn scan(path: &Path, mut found: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
     const PART_BYTES: usize = 1024 * 1024;
     const OVERLAP_BYTES: usize = 32;
-    let mut file = open_regular(path, false)?;
+    let mut file = open_regular(path, Mode::Read)?;
     let mut part = vec![0; PART_BYTES];
     let mut kept = 0;
     loop {
@@ -353,7 +348,7 @@ fn scan(path: &Path, mut found: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
 /// Writes a new database into an empty file, which keeps its owner and its permissions.
 pub(super) fn fill(path: &Path, database: &[u8]) -> io::Result<()> {
     use std::io::Write;
-    let mut file = open_regular(path, true)?;
+    let mut file = open_regular(path, Mode::Write)?;
     if file.metadata()?.len() > 0 {
         return Err(io::Error::other("it is no longer empty"));
     }

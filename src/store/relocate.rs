@@ -168,7 +168,12 @@ fn new_move_id(connection: &Connection) -> Result<String, String> {
 impl Store {
     /// Opens the log that this one is to move to, or that it has moved to, in the same instance.
     pub fn open_beside(&self, path: &Path) -> Result<Store, OpenError> {
-        open::open_beside(&self.instance, path)
+        let log = open::open_beside(&self.instance, path)?;
+        if let Some(here) = self.place.path() {
+            open::restrict(path, here)
+                .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())))?;
+        }
+        Ok(log)
     }
 
     /// Closes a log whose instance has another one open.

@@ -123,6 +123,9 @@ impl Writer<'_> {
     /// Puts a store that was opened anew in the place of the one before.
     fn go_on_with(&mut self, store: Store) {
         self.store = store;
+        if let Some(log) = self.store.place().path() {
+            self.shared.keep_private(log);
+        }
         let taken = self.numbered().and_then(|next_seq| {
             self.totals.failed();
             self.shared.metrics.registry.set_unsaved();

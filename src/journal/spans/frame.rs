@@ -26,6 +26,7 @@ const FORMAT_VERSION: u32 = 1;
 pub const MAGIC: &[u8; 8] = b"oplogspn";
 
 const PREFIX_BYTES: usize = 9;
+const KIND_AT: usize = 8;
 const STARTED: u8 = 1;
 const ENDED: u8 = 2;
 const ID_BYTES: usize = 16;
@@ -79,7 +80,7 @@ pub fn ended(ids: &[u128]) -> Vec<u8> {
 fn sealed(mut frame: Vec<u8>, kind: u8) -> Vec<u8> {
     let bytes = (frame.len() - PREFIX_BYTES) as u32;
     frame[4..8].copy_from_slice(&bytes.to_le_bytes());
-    frame[8] = kind;
+    frame[KIND_AT] = kind;
     let checksum = crc32c::crc32c(&frame[4..]);
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
     frame
@@ -120,7 +121,8 @@ pub fn read(bytes: &[u8]) -> Contents {
         return contents;
     }
     contents.end = HEADER_BYTES;
-    while let Some((at, frame)) = next(bytes, contents.end) {
+    let mut search = Search::over(bytes);
+    while let Some((at, frame)) = search.next(contents.end) {
         if at != contents.end {
             contents.damage = Some("some of its frames are damaged".into());
         }
@@ -147,17 +149,49 @@ struct Frame {
     body_bytes: usize,
 }
 
-/// The next whole frame from `at` on, and where it begins.
-fn next(bytes: &[u8], at: usize) -> Option<(usize, Frame)> {
-    // Where only a body is damaged, the length tells where the next frame begins. A text may look like a frame, so the
-    // bytes between are looked into only if that leads nowhere.
-    let behind = frame_at(bytes, at).map(|frame| at + frame.len());
-    let anywhere = at + 1..bytes.len();
-    [Some(at), behind]
-        .into_iter()
-        .flatten()
-        .chain(anywhere)
-        .find_map(|at| Some((at, whole(frame_at(bytes, at)?)?)))
+/// The way through a file that may be damaged.
+struct Search<'a> {
+    bytes: &'a [u8],
+    /// What may still be checksummed in search of a frame that does not stand where one should: bytes that look like
+    /// frames everywhere would take the square of their number otherwise.
+    budget: usize,
+}
+
+/// Bytes that are checksummed in search of frames, for each byte of the file.
+const SEARCH_FACTOR: usize = 16;
+
+impl<'a> Search<'a> {
+    fn over(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            budget: bytes.len().saturating_mul(SEARCH_FACTOR),
+        }
+    }
+
+    /// The next whole frame from `at` on, and where it begins.
+    fn next(&mut self, at: usize) -> Option<(usize, Frame)> {
+        // Where only a body is damaged, the length tells where the next frame begins. A text may look like a frame, so the
+        // bytes between are looked into only if that leads nowhere.
+        let behind = frame_at(self.bytes, at).map(|frame| at + frame.len());
+        let expected = [Some(at), behind].into_iter().flatten();
+        for at in expected {
+            if let Some(frame) = frame_at(self.bytes, at).and_then(whole) {
+                return Some((at, frame));
+            }
+        }
+        let kinds = self.bytes.get(at + 1 + KIND_AT..).unwrap_or_default();
+        for behind in memchr::memchr2_iter(STARTED, ENDED, kinds) {
+            let at = at + 1 + behind;
+            let Some(frame) = frame_at(self.bytes, at).filter(|frame| may_be(frame)) else {
+                continue;
+            };
+            self.budget = self.budget.checked_sub(frame.len())?;
+            if let Some(frame) = whole(frame) {
+                return Some((at, frame));
+            }
+        }
+        None
+    }
 }
 
 /// What would be a frame, by its length alone.
@@ -167,18 +201,22 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     rest.get(..PREFIX_BYTES.checked_add(body_bytes)?)
 }
 
-fn whole(frame: &[u8]) -> Option<Frame> {
+/// Whether it is worth a checksum: cheap to tell, and seldom so by chance.
+fn may_be(frame: &[u8]) -> bool {
     let body = &frame[PREFIX_BYTES..];
-    // Cheap to tell, and seldom by chance: the checksum of what is no frame might take in the whole file.
-    let may_be = match frame[8] {
+    match frame[KIND_AT] {
         STARTED => body.starts_with(&1_u32.to_le_bytes()),
         ENDED => body.len().is_multiple_of(ID_BYTES),
         _ => false,
-    };
-    if !may_be || four(frame, 0) != crc32c::crc32c(&frame[4..]) {
+    }
+}
+
+fn whole(frame: &[u8]) -> Option<Frame> {
+    if !may_be(frame) || four(frame, 0) != crc32c::crc32c(&frame[4..]) {
         return None;
     }
-    let what = match frame[8] {
+    let body = &frame[PREFIX_BYTES..];
+    let what = match frame[KIND_AT] {
         STARTED => What::Started(read_started(frame)?),
         _ => {
             let ids = body.as_chunks::<ID_BYTES>().0.iter();

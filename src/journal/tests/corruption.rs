@@ -186,7 +186,7 @@ fn damaged_segments_do_not_pile_up() {
             .unwrap();
         drop(journal);
         let mut bytes = files.bytes(&name);
-        bytes[3] = 0;
+        bytes[13] ^= 1;
         files.put(&name, bytes);
         let (journal, recovery) = open(&files, next_seq);
         assert_eq!(recovery.damaged.len(), 1);

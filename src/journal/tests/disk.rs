@@ -17,7 +17,7 @@ impl Directory {
     }
 
     fn names(&self) -> Vec<String> {
-        let names = Disk.list(&self.0).unwrap();
+        let names = Disk::beside(&self.0).list(&self.0).unwrap();
         let mut names: Vec<_> = names
             .into_iter()
             .map(|n| n.into_string().unwrap())

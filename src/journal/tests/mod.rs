@@ -22,7 +22,7 @@ use std::sync::Arc;
 const SIDECAR: &str = "dir/app.oplog";
 
 /// A batch that is told from every other by its tag.
-fn batch(tag: u64, rows: usize) -> Batch {
+pub fn batch(tag: u64, rows: usize) -> Batch {
     let mut builder = BatchBuilder::new(rows);
     for row in 0..rows {
         builder.seek(row);
@@ -45,7 +45,7 @@ fn stamp(first_seq: u64) -> Stamp {
 }
 
 /// A batch on its way, with its frame made as the queue makes it: encoded first, stamped when its place is known.
-fn append(journal: &Journal, tag: u64, rows: usize) -> Result<u64, AppendError> {
+pub fn append(journal: &Journal, tag: u64, rows: usize) -> Result<u64, AppendError> {
     let first_seq = journal.figures().next_seq;
     journal.append(
         &mut Frame::new(&batch(tag, rows), Vec::new()),

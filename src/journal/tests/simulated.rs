@@ -199,6 +199,10 @@ impl FileLayer for Files {
         Ok(())
     }
 
+    fn is_strange(&self, _path: &Path) -> bool {
+        false
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>> {
         struct Held(Arc<Mutex<HashSet<PathBuf>>>, PathBuf);
         impl Drop for Held {

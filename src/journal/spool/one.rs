@@ -1,0 +1,231 @@
+//! Reading one spool: what the log has not, and what is wrong with the rest.
+
+use super::{Failed, Finished, Found, InLog, Progress, TAKE_BYTES_MAX};
+use crate::files::{open_regular, Mode};
+use crate::journal::error::FileError;
+use crate::journal::file::LogFile;
+use crate::journal::frame::{Scanner, Step};
+use crate::journal::reader::behind;
+use crate::journal::segment::{Header, Names, HEADER_BYTES};
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A spool that is being read.
+pub(super) struct Spool<'a> {
+    names: &'a Names,
+    log: &'a Path,
+    /// Its guest is gone: nothing more is written.
+    is_gone: bool,
+    progress: &'a mut Progress,
+    /// The `seq` that comes next, once that is known: a spool that nobody has looked into begins where its first segment
+    /// does.
+    expected: Option<u64>,
+}
+
+/// How a segment was read.
+enum Read {
+    /// There is more than is taken at a time.
+    Part,
+    /// All that is in it now.
+    Whole {
+        /// Behind the last whole frame something stands that is none.
+        torn: bool,
+        damage: Option<String>,
+    },
+    /// It is not there any more, or is to be left alone.
+    Nothing,
+}
+
+impl<'a> Spool<'a> {
+    pub fn new(names: &'a Names, log: &'a Path, is_gone: bool, progress: &'a mut Progress) -> Self {
+        Self {
+            names,
+            log,
+            is_gone,
+            expected: Some(progress.next_seq).filter(|seq| *seq > 0),
+            progress,
+        }
+    }
+
+    /// Reads the segments of these numbers, and says whether that was to their end.
+    pub fn read(
+        &mut self,
+        numbers: &BTreeSet<u64>,
+        in_log: &mut InLog,
+        found: &mut Found,
+        bytes: &mut usize,
+    ) -> Result<bool, Failed> {
+        let last = numbers.last().copied();
+        for number in numbers.iter().copied() {
+            let is_live = !self.is_gone && last == Some(number);
+            let path = self.names.segment(number);
+            let (torn, damage) = match self.read_segment(number, in_log, found, bytes)? {
+                Read::Part => return Ok(false),
+                Read::Nothing => continue,
+                Read::Whole { torn, damage } => (torn, damage),
+            };
+            if is_live {
+                // What is torn may be in the middle of being written.
+                if let Some(damage) = damage {
+                    let note = format!("{} is damaged ({damage})", path.display());
+                    self.progress.note(note, found);
+                }
+                continue;
+            }
+            // A guest ends a segment that it could not write to, and goes on in the next one: nobody was told that what is
+            // torn is recorded, unless a number is missing, and that shows in the next frame.
+            let damage = damage.or_else(|| {
+                let is_followed = torn && last != Some(number);
+                is_followed
+                    .then(|| self.is_gap_behind(number, numbers))
+                    .flatten()
+            });
+            let finished = match damage {
+                None => Finished::Delete(path),
+                Some(damage) => {
+                    let aside = super::set_aside(self.log, number, &found.finished);
+                    let note = format!(
+                        "{} was damaged and will be {} ({damage})",
+                        path.display(),
+                        aside.display()
+                    );
+                    self.progress.note(note, found);
+                    Finished::SetAside(path, aside)
+                }
+            };
+            found.finished.push(finished);
+        }
+        Ok(true)
+    }
+
+    /// Why a segment with a torn end is damaged, if operations are missing between it and the next one.
+    fn is_gap_behind(&self, number: u64, numbers: &BTreeSet<u64>) -> Option<String> {
+        let next = numbers.range(number + 1..).next()?;
+        let file = open_regular(&self.names.segment(*next), Mode::Read).ok()?;
+        let limit = file.bytes().ok()?;
+        let mut scanner = Scanner::new(Arc::new(file), limit);
+        match Header::parse(scanner.header().ok()?) {
+            Header::Known { follows_seq, .. } if follows_seq > self.progress.next_seq => {
+                Some("it cannot be read to its end".into())
+            }
+            _ => None,
+        }
+    }
+
+    fn read_segment(
+        &mut self,
+        number: u64,
+        in_log: &mut InLog,
+        found: &mut Found,
+        bytes: &mut usize,
+    ) -> Result<Read, Failed> {
+        let path = self.names.segment(number);
+        let failed = |doing, error| {
+            let error = FileError::of(doing, &path)(error);
+            Failed::Spool(format!("a spool cannot be taken in: {error}"))
+        };
+        let file = match open_regular(&path, Mode::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::Nothing),
+            Err(_) if std::fs::symlink_metadata(&path).is_ok_and(|file| !file.is_file()) => {
+                let note = format!(
+                    "{} has the name of a spool's file and is no regular file; it is left alone",
+                    path.display()
+                );
+                self.progress.note(note, found);
+                return Ok(Read::Nothing);
+            }
+            Err(error) => return Err(failed("open", error)),
+        };
+        let limit = file.bytes().map_err(|error| failed("read", error))?;
+        let mut scanner = Scanner::new(Arc::new(file), limit);
+        let header = scanner.header().map_err(|error| failed("read", error))?;
+        let header = Header::parse(header);
+        let mut damage = None;
+        let mut skipped = 0..0;
+        match header {
+            Header::Newer(version) => {
+                return Err(Failed::Spool(format!(
+                    "{} has format version {version}, written by a newer oplog: its owner has to be as new",
+                    path.display()
+                )));
+            }
+            // Its guest has died while it began it.
+            Header::Damaged if limit < HEADER_BYTES as u64 => {}
+            Header::Damaged => damage = Some("its header is damaged".to_owned()),
+            Header::Known { number: other, .. } if other != number => {
+                damage = Some("its header is that of another segment".to_owned());
+            }
+            Header::Known {
+                first_seq,
+                follows_seq,
+                ..
+            } => skipped = follows_seq..first_seq.max(follows_seq),
+        }
+        let mut expected = self.expected.unwrap_or(skipped.end);
+        let mut bad_frames = 0_u64;
+        // Of the frames that are damaged, those behind which no good one was seen yet.
+        let mut unread: Option<Range<u64>> = None;
+        let mut unread_frames = 0_u64;
+        while *bytes < TAKE_BYTES_MAX {
+            let step = scanner
+                .step(self.progress.next_seq)
+                .map_err(|error| failed("read", error))?;
+            match step {
+                Step::End => {
+                    let torn = limit > scanner.offset() && limit >= HEADER_BYTES as u64;
+                    bad_frames += unread_frames;
+                    if let Some(unread) = unread {
+                        found.lost_operations += unread.end.saturating_sub(expected);
+                        expected = expected.max(unread.end);
+                        self.progress.next_seq = self.progress.next_seq.max(unread.end);
+                    }
+                    self.expected = Some(expected);
+                    if bad_frames > 0 && damage.is_none() {
+                        damage = Some(format!("{bad_frames} of its frames are damaged"));
+                    }
+                    return Ok(Read::Whole { torn, damage });
+                }
+                Step::Damaged(seqs) => {
+                    unread_frames += 1;
+                    unread = Some(seqs);
+                }
+                Step::Below(seqs) => {
+                    // What was damaged before was told when what follows it was taken in.
+                    bad_frames += std::mem::take(&mut unread_frames);
+                    unread = None;
+                    expected = expected.max(seqs.end);
+                }
+                Step::Batch(pending) => {
+                    bad_frames += std::mem::take(&mut unread_frames);
+                    unread = None;
+                    // The log commits a large batch in parts, so it can have some of one.
+                    let Some((stamp, batch)) = behind(pending, self.progress.next_seq) else {
+                        continue;
+                    };
+                    let expected_here = if skipped.contains(&expected) {
+                        skipped.end
+                    } else {
+                        expected
+                    };
+                    found.lost_operations += stamp.first_seq.saturating_sub(expected_here);
+                    self.progress.next_seq = stamp.first_seq + batch.rows() as u64;
+                    expected = self.progress.next_seq;
+                    if !self.progress.beyond_log {
+                        let first = stamp.ids.id(0);
+                        if !in_log(&[first]).map_err(Failed::Log)?.is_empty() {
+                            continue;
+                        }
+                        self.progress.beyond_log = true;
+                    }
+                    *bytes += batch.bytes();
+                    found.batches.push((stamp, batch));
+                }
+            }
+        }
+        Ok(Read::Part)
+    }
+}
