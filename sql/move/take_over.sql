@@ -2,8 +2,8 @@
 -- {old} is the other log; the log that takes over is the default database.
 
 -- What is in force stays in force.
-INSERT INTO settings SELECT name, value FROM {old}.settings
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+DELETE FROM settings WHERE name IN (SELECT name FROM {old}.settings);
+INSERT INTO settings SELECT name, value FROM {old}.settings;
 
 -- A rule that was dropped does not come back from a file that has it.
 DELETE FROM alert_rules;
@@ -21,5 +21,5 @@ INSERT INTO spools SELECT * FROM {old}.spools AS theirs
 WHERE theirs.name NOT IN (SELECT name FROM spools);
 
 -- The places that the log has had.
-INSERT INTO meta SELECT key, value FROM {old}.meta WHERE starts_with(key, 'moved_from:')
-ON CONFLICT (key) DO NOTHING;
+INSERT INTO meta SELECT key, value FROM {old}.meta AS theirs
+WHERE starts_with(theirs.key, 'moved_from:') AND theirs.key NOT IN (SELECT key FROM meta);

@@ -69,9 +69,7 @@ impl Store {
 
     pub fn drop_rule(&mut self, name: &str) -> Result<(), String> {
         self.connection.transaction(|connection| {
-            let statement = connection.prepare(DROP_RULE)?;
-            statement.bind_text("name", name)?;
-            if statement.execute()?.count()? > 0 {
+            if drop_named(connection, name)? {
                 return Ok(());
             }
             let known = rules(connection.prepare(RULES)?.execute()?)?;
@@ -80,7 +78,15 @@ impl Store {
     }
 }
 
+/// Says whether there was one.
+fn drop_named(connection: &Connection, name: &str) -> Result<bool, String> {
+    let statement = connection.prepare(DROP_RULE)?;
+    statement.bind_text("name", name)?;
+    Ok(statement.execute()?.count()? > 0)
+}
+
 fn put(connection: &Connection, rule: &Rule) -> Result<(), String> {
+    drop_named(connection, &rule.name)?;
     let statement = connection.prepare(PUT_RULE)?;
     for (name, text) in [
         ("name", rule.name.as_str()),

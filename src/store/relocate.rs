@@ -180,12 +180,15 @@ impl Store {
     pub fn detach(self) -> Result<(), String> {
         let Self {
             connection,
+            instance,
             catalog,
             place,
+            hold,
             ..
-        } = &self;
+        } = self;
         let mut databases = vec![catalog.clone()];
-        if *place == Place::Memory {
+        let mut folded = Ok(());
+        if place == Place::Memory {
             // The tables that are full have databases of their own.
             let full = connection.query(&format!(
                 "SELECT database_name FROM duckdb_databases()
@@ -197,13 +200,17 @@ impl Store {
             }));
         } else {
             // What is left beside a log that is closed is nothing.
-            connection.execute(&format!("CHECKPOINT {catalog}"))?;
+            folded = connection.execute(&format!("CHECKPOINT {catalog}"));
         }
-        connection.execute("USE memory")?;
+        // The log's own connection is of no use after a checkpoint that failed, and a log that stayed open would be in the
+        // way of a move back.
+        drop(connection);
+        let other = instance.connect()?;
         for database in databases {
-            connection.execute(&format!("DETACH {database}"))?;
+            other.execute(&format!("DETACH {database}"))?;
         }
-        Ok(())
+        drop(hold);
+        folded
     }
 
     pub fn mark(&self) -> Result<Option<Mark>, String> {
@@ -477,6 +484,7 @@ mod tests {
             include_str!("../../sql/schema/0003_spools.sql"),
             include_str!("../../sql/schema/0004_metrics.sql"),
             include_str!("../../sql/schema/0005_alert_rules.sql"),
+            include_str!("../../sql/schema/0006_no_keys.sql"),
         ];
         assert_eq!(
             schema.len(),
@@ -488,7 +496,10 @@ mod tests {
                 .skip(1)
                 .filter_map(|rest| rest.split_whitespace().next())
         });
-        for table in tables.filter(|table| *table != "operation_log") {
+        // The tables of version 6 take the names of those before them.
+        for table in
+            tables.filter(|table| *table != "operation_log" && !table.ends_with("_without_key"))
+        {
             assert!(
                 TAKE_OVER.contains(&format!("FROM {{old}}.{table}")),
                 "{table} stays behind"

@@ -10,6 +10,7 @@ const VERSIONS: &[&str] = &[
     include_str!("../../sql/schema/0003_spools.sql"),
     include_str!("../../sql/schema/0004_metrics.sql"),
     include_str!("../../sql/schema/0005_alert_rules.sql"),
+    include_str!("../../sql/schema/0006_no_keys.sql"),
 ];
 
 /// What tells a log from any other database.
@@ -43,27 +44,51 @@ pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, String
 
 /// Sets a value of the `meta` table within the current transaction, if there is one.
 pub fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), String> {
-    let statement = connection.prepare(
-        "INSERT INTO meta VALUES ($key, $value) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )?;
-    statement.bind_text("key", key)?;
-    statement.bind_text("value", value)?;
-    statement.execute().map(drop)
+    put(
+        connection,
+        [
+            "UPDATE meta SET value = $value WHERE key = $name",
+            "INSERT INTO meta VALUES ($name, $value)",
+        ],
+        key,
+        value,
+    )
+}
+
+/// Changes a row in place, or adds it where there is none: the tables have no keys (see sql/schema).
+fn put(
+    connection: &Connection,
+    [change, add]: [&str; 2],
+    name: &str,
+    value: &str,
+) -> Result<(), String> {
+    let run = |sql: &str| {
+        let statement = connection.prepare(sql)?;
+        statement.bind_text("name", name)?;
+        statement.bind_text("value", value)?;
+        statement.execute()?.count()
+    };
+    match run(change)? {
+        0 => run(add).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Remembers a setting, or forgets it.
 pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> Result<(), String> {
-    let statement = connection.prepare(match value {
-        Some(_) => {
-            "INSERT INTO settings VALUES ($name, $value)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-        }
-        None => "DELETE FROM settings WHERE name = $name",
-    })?;
-    statement.bind_text("name", name)?;
     if let Some(value) = value {
-        statement.bind_text("value", value)?;
+        return put(
+            connection,
+            [
+                "UPDATE settings SET value = $value WHERE name = $name",
+                "INSERT INTO settings VALUES ($name, $value)",
+            ],
+            name,
+            value,
+        );
     }
+    let statement = connection.prepare("DELETE FROM settings WHERE name = $name")?;
+    statement.bind_text("name", name)?;
     statement.execute().map(drop)
 }
 

@@ -34,6 +34,8 @@ impl Writer<'_> {
             self.shared.note(format!(
                 "the log has moved, and its old place could not be emptied; the next LOAD there tries again ({error})"
             ));
+            // Both were open in one instance, which may be of no use any more.
+            self.look_after_store(&error);
         }
         Ok(moved)
     }

@@ -212,7 +212,7 @@ def test_a_planted_path_is_not_followed(connect, host, tmp_path):
         with connect(host) as session:
             record(session, "given")
         with duckdb.connect(str(host) + ".oplog") as plain:
-            plain.execute("INSERT OR REPLACE INTO meta VALUES ('moved_to', ?)", [str(target)])
+            plain.execute("DELETE FROM meta WHERE key = 'moved_to'; INSERT INTO meta VALUES ('moved_to', ?)", [str(target)])
         before = [path.read_bytes() for path in (victim, text)]
         with connect(host) as session:
             assert status(session, "role") == "owner"
