@@ -58,6 +58,8 @@ pub struct Shared {
 struct Log {
     /// None once the engine is shutting down, since a reader keeps the file open, and while the store does not work.
     reader: Option<Reader>,
+    /// How often it has been exchanged for another one.
+    exchanged: u64,
     /// Why it does not work; "" where it does.
     closed: String,
     /// What happened to the log, and of which operations it has none; "" for nothing.
@@ -116,6 +118,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Log {
+    fn exchange(&mut self, reader: Reader) {
+        self.reader = Some(reader);
+        self.exchanged += 1;
+    }
 }
 
 /// What `oplog_status()` shows.

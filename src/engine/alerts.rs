@@ -19,13 +19,13 @@ pub struct Alert {
 
 impl Shared {
     pub fn alert_rules(&self) -> Result<Vec<Rule>, String> {
-        self.reader()?.rules()
+        self.begin(|| self.reader()?.rules())
     }
 
     /// Every enabled rule, those that fire first. An error where they take longer than [`ALERTS_TIME_MAX`].
     pub fn alerts(&self) -> Result<Vec<Alert>, String> {
         let until = Instant::now() + ALERTS_TIME_MAX;
-        let judged = caller::within(ALERTS_TIME_MAX, || self.judge());
+        let judged = caller::within(ALERTS_TIME_MAX, || self.begin(|| self.judge()));
         judged.map_err(|error| {
             if Instant::now() < until {
                 return error;

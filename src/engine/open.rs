@@ -141,6 +141,7 @@ impl Engine {
             settings: RwLock::new(settings),
             log: RwLock::new(Log {
                 reader: Some(store.reader()),
+                exchanged: 0,
                 closed: String::new(),
                 trouble: damage.unwrap_or_default(),
                 set_aside: String::new(),

@@ -11,6 +11,9 @@ use crate::writer::Command;
 use std::path::Path;
 use std::sync::mpsc;
 
+/// How often an answer is begun that a move of the log comes between.
+const BEGINNINGS_MAX: usize = 20;
+
 impl Shared {
     pub fn settings(&self) -> Settings {
         read(&self.settings).clone()
@@ -97,6 +100,22 @@ impl Shared {
         })
     }
 
+    /// Begins an answer with a reader; begins it anew where the log has moved or was opened anew meanwhile. What the reader
+    /// reads then is emptied, and closed a moment later: its answer would be an error, or would have no operations.
+    pub fn begin<T>(&self, begin: impl Fn() -> Result<T, String>) -> Result<T, String> {
+        let exchanged = || read(&self.log).exchanged;
+        for _ in 0..BEGINNINGS_MAX {
+            let before = exchanged();
+            let begun = begin();
+            if exchanged() == before || caller::has_given_up() {
+                return begun;
+            }
+        }
+        Err(format!(
+            "the log has moved {BEGINNINGS_MAX} times while this was asked: ask again when it stays where it is"
+        ))
+    }
+
     pub fn status(&self) -> Status {
         let log = read(&self.log);
         // A guard within the expression below would be held to its end.
@@ -167,7 +186,7 @@ impl Shared {
     /// Called by the writer when the store was opened anew.
     pub fn reopened(&self, store: &Store) {
         let mut log = write(&self.log);
-        log.reader = Some(store.reader());
+        log.exchange(store.reader());
         log.closed.clear();
     }
 
@@ -185,7 +204,7 @@ impl Shared {
     pub fn moved(&self, store: &Store) {
         let mut log = write(&self.log);
         if log.place != *store.place() {
-            log.reader = Some(store.reader());
+            log.exchange(store.reader());
             log.place = store.place().clone();
             log.role = Role::Owner;
             log.spool = None;

@@ -42,10 +42,14 @@ impl Answers {
         };
         let caller = cancel.clone();
         let answered = on_behalf_of(Arc::new(move || caller.is_cancelled()), || {
-            let statement = question.ask(&self.shared, "*")?;
-            let interrupter = statement.interrupter();
-            let watched = self.shared.callers.watch(move || interrupter.interrupt());
-            watched.run(|| statement.execute()?.write_objects(&style, out))
+            let (watched, mut rows) = self.shared.begin(|| {
+                let statement = question.ask(&self.shared, "*")?;
+                let interrupter = statement.interrupter();
+                let watched = self.shared.callers.watch(move || interrupter.interrupt());
+                let rows = watched.run(|| statement.execute())?;
+                Ok((watched, rows))
+            })?;
+            watched.run(|| rows.write_objects(&style, out))
         });
         answered.map_err(Problem::Failed)
     }

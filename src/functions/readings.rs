@@ -357,7 +357,8 @@ impl Table for ReadingFunction {
             arguments.bound.push((parameter.name, Bound::Text(text)));
         }
         let question = Question { reading, arguments };
-        let statement = question.prepare(self.shared()).map_err(failed)?;
+        let shared = self.shared();
+        let statement = shared.begin(|| question.prepare(shared)).map_err(failed)?;
         let mut columns = Vec::new();
         for (name, logical) in statement.columns() {
             if name == "metadata" {
@@ -388,7 +389,7 @@ impl Table for ReadingFunction {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let ask = || {
+        let begin = || {
             let statement = bound.question.ask(self.shared(), &listed)?;
             let interrupter = statement.interrupter();
             let watched = self.shared().callers.watch(move || interrupter.interrupt());
@@ -402,6 +403,7 @@ impl Table for ReadingFunction {
                 columns: (0..wanted.len()).collect(),
             })
         };
+        let ask = || self.shared().begin(begin);
         // It may be the log that is damaged, and not the question.
         ask().or_else(|error| match self.shared().mend() {
             true => ask().map_err(failed),

@@ -16,8 +16,8 @@ pub enum Parameter {
     Time(i64),
 }
 
-/// Runs queries on the log, in parallel with the writer. It stays usable while the log moves: what it has opened
-/// goes on reading the old place.
+/// Runs queries on the log, in parallel with the writer. What has begun to give rows goes on while the log moves; what
+/// begins when the log has moved finds the old place empty, or closed (see `Shared::begin`).
 #[derive(Clone)]
 pub struct Reader {
     instance: Instance,

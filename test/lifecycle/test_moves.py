@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import threading
 import time
 
 import duckdb
@@ -384,3 +385,38 @@ def test_a_fifo_is_refused_at_once(connect, host, tmp_path, monkeypatch):
     session = connect(host)
     assert status(session, "role") == "fallback"
     assert "is a FIFO and no log" in status(session, "notes")
+
+
+def test_questions_are_answered_whole_while_the_log_moves(connect, host, tmp_path):
+    session = connect(host)
+    session.execute("SELECT count(oplog_record({command: 'c' || i % 5, duration_ms: i})) FROM range(1000) t(i)").fetchall()
+    questions = {
+        "SELECT count(*) FROM operation_log": [(1000,)],
+        "SELECT sum(operations)::BIGINT FROM oplog_stats()": [(1000,)],
+        "SELECT count(*) FROM (FROM oplog_operations(max_rows := 5))": [(5,)],
+        "SELECT count(*) > 5 FROM oplog_alert_rules()": [(True,)],
+        "SELECT count(*) > 0 FROM oplog_alerts()": [(True,)],
+    }
+    end, wrong, moves = time.monotonic() + 6, set(), 0
+
+    def ask():
+        mine = session.cursor()
+        while time.monotonic() < end:
+            for question, answer in questions.items():
+                try:
+                    found = mine.execute(question).fetchall()
+                except duckdb.Error as error:
+                    found = str(error)
+                if found != answer:
+                    wrong.add((question, str(found)))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < end:
+        session.execute("CALL oplog_open(?)", [str(tmp_path / f"{moves % 3}.oplog")])
+        moves += 1
+    for thread in threads:
+        thread.join()
+    assert moves > 2
+    assert wrong == set()
