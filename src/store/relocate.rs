@@ -1,6 +1,6 @@
 //! Moving a log to another file, so that a crash at any step leaves one whole log.
 //!
-//! 1. The target gets the operations that are committed, part by part, above its `next_seq`. Nobody sees them yet, and
+//! 1. The target gets the operations that are committed, part by part, behind those that it has. Nobody sees them yet, and
 //!    what is there when the target is opened again was left by a move that was cut short: it is deleted
 //!    (`arriving` in `meta`).
 //! 2. The old log says where it is going, in `moving_to` with the random id of this move.
@@ -30,7 +30,8 @@ const MOVE_ID: &str = "move_id";
 const MOVE_FROM: &str = "move_from";
 /// The operations below this have moved.
 const MOVE_BELOW: &str = "move_below_seq";
-/// Operations above `next_seq` are those of a move that has not arrived.
+/// Operations from this `seq` on are those of a move that has not arrived. Earlier versions have the move's id here: then
+/// they are those from `next_seq` on.
 const ARRIVING: &str = "arriving";
 /// With the id of a move behind it: the place that it came from.
 const MOVED_FROM: &str = "moved_from:";
@@ -143,7 +144,10 @@ pub(super) fn settle(connection: &Connection, place: &Place) -> Result<(), Strin
 fn discard(log: &Connection) -> Result<(), String> {
     log.execute(&format!(
         "DELETE FROM operation_log
-         WHERE seq >= (SELECT value::UBIGINT FROM meta WHERE key = 'next_seq');
+         WHERE seq >= (
+             SELECT coalesce(
+                 (SELECT try_cast(value AS UBIGINT) FROM meta WHERE key = '{ARRIVING}'),
+                 (SELECT value::UBIGINT FROM meta WHERE key = 'next_seq')));
          DELETE FROM meta WHERE key = '{ARRIVING}'"
     ))
 }
@@ -289,8 +293,13 @@ impl Store {
                  SEMI JOIN {}.operation_log AS theirs USING (id)",
             self.catalog, target.catalog
         ))?;
-        // An empty log takes the numbers as they are; behind others there is no gap.
-        let becomes = if next_seq == 1 { first_seq } else { next_seq };
+        let becomes = if target.count("SELECT count(*) FROM operation_log")? > 0 {
+            next_seq
+        } else {
+            // A log without operations takes the numbers as they are, also where it had operations once, as one has that
+            // its log comes back to: then they are the same. The next number is one that it has not given out yet.
+            first_seq + next_seq.saturating_sub(own_next_seq)
+        };
         Ok(Copying {
             id: new_move_id(&self.connection)?,
             first_seq,
@@ -315,7 +324,7 @@ impl Store {
             return Ok(false);
         }
         target.connection.transaction(|new| {
-            schema::set_meta(new, ARRIVING, &copying.id)?;
+            schema::set_meta(new, ARRIVING, &copying.becomes.to_string())?;
             self.copy_range(new, copying, until)
         })?;
         copying.below_seq = until;

@@ -32,6 +32,8 @@ def check(what):
     patiently("CALL oplog_flush()")
     recorded = [str(id) for (id,) in session.execute("SELECT id FROM operation_log ORDER BY seq").fetchall()]
     assert sorted(recorded) == sorted(ids), (what, len(recorded), len(set(recorded)), len(ids))
+    numbers = session.execute("SELECT min(seq), count(DISTINCT seq), max(seq) FROM operation_log").fetchone()
+    assert numbers == (1, len(ids), len(ids)), (what, numbers)
     assert value("SELECT count(*) FROM oplog_settings() WHERE is_set") == 1, what
     assert value("SELECT count(*) - count(DISTINCT name) FROM oplog_alert_rules()") == 0, what
     assert value("SELECT threshold FROM oplog_alert_rules() WHERE name = 'disk_full'") == 85, what

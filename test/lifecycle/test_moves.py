@@ -135,6 +135,8 @@ def test_totals_and_history_move_once_to_and_fro(connect, host, tmp_path):
     before, history = totals(session), deleted(session)
     assert (before["jobs_total"], before["wait_seconds_sum"]) == (5, 1.5)
     assert [operations for *_, operations in history] == [1, 0, 0]
+    numbers = session.execute("SELECT seq FROM operation_log").fetchall()
+    assert numbers == [(2,)]
     for name in ("a.oplog", "app.duckdb.oplog", "a.oplog", "b.oplog"):
         session.execute("CALL oplog_open(?)", [str(tmp_path / name)])
         assert totals(session) == before, name
@@ -143,6 +145,39 @@ def test_totals_and_history_move_once_to_and_fro(connect, host, tmp_path):
         assert status(session, "log") == str(tmp_path / name)
         assert (totals(session), deleted(session)) == (before, history), name
         assert commands_in_log(session) == ["new"]
+        assert session.execute("SELECT seq FROM operation_log").fetchall() == numbers, name
+
+
+def test_numbers_have_no_gap_after_a_move_to_and_fro(connect, host, tmp_path):
+    session = connect(host)
+    ids = []
+    for name in ("a.oplog", "app.duckdb.oplog", "b.oplog", "a.oplog", "app.duckdb.oplog"):
+        ids += [record(session, "import") for _ in range(10)]
+        session.execute("CALL oplog_open(?)", [str(tmp_path / name)])
+        ids.append(record(session, name))
+        assert ids_in_log(session) == ids, name
+        assert_gapless(session)
+    session.close()
+    session = connect(host)
+    ids.append(record(session, "later"))
+    assert ids_in_log(session) == ids
+    assert_gapless(session)
+
+
+def test_numbers_go_on_behind_what_another_log_has_given_out(connect, tmp_path, monkeypatch):
+    shared, elsewhere = tmp_path / "shared.oplog", tmp_path / "elsewhere.oplog"
+    with connect(tmp_path / "first.duckdb") as session:
+        session.execute("CALL oplog_open(?)", [str(shared)])
+        for _ in range(20):
+            record(session, "first")
+        session.execute("CALL oplog_open(?)", [str(elsewhere)])
+    with connect(tmp_path / "second.duckdb") as session:
+        for _ in range(5):
+            record(session, "second")
+        session.execute("CALL oplog_open(?)", [str(shared)])
+        record(session, "second")
+        seqs = [seq for (seq,) in session.execute("SELECT seq FROM operation_log ORDER BY seq").fetchall()]
+        assert seqs == [16, 17, 18, 19, 20, 21]
 
 
 def deleted(session):
