@@ -20,7 +20,7 @@ mod spans;
 pub use observed::{Observed, RetentionRun};
 pub use open::open_journal;
 use recorded::Recorded;
-pub use relocate::{leave, spool_places, Arrived, Transfer};
+pub use relocate::{leave, spool_places, Arrived, Doubt, Transfer};
 
 use crate::caller::Watcher;
 use crate::journal::{Durability, Queue, QueueFigures, Recovery};

@@ -36,6 +36,39 @@ pub struct Arrived {
     pub of_target: Vec<StoredFamily>,
 }
 
+/// A move whose last step failed, and may have been taken all the same.
+pub struct Doubt {
+    target: PathBuf,
+    journal: Option<Journal>,
+    copying: Copying,
+    of_target: Vec<StoredFamily>,
+}
+
+impl Doubt {
+    /// Finds out whether the log has arrived; `source` is the log at the old place, opened anew. Where it has not, the
+    /// source goes on.
+    pub fn settle(&mut self, source: &Store) -> Result<Option<Arrived>, String> {
+        let target = source
+            .open_target_again(&self.target)
+            .map_err(OpenError::into_text)?;
+        if !target.has_taken_over(&self.copying)? {
+            return target.detach().map(|()| None);
+        }
+        let next_seq = target.next_seq()?;
+        let moved = source.operations()?;
+        if let Some(journal) = &self.journal {
+            journal.skip_to(next_seq);
+        }
+        Ok(Some(Arrived {
+            store: target,
+            journal: self.journal.take(),
+            moved,
+            next_seq,
+            of_target: std::mem::take(&mut self.of_target),
+        }))
+    }
+}
+
 impl Transfer {
     /// Opens the target and finds out whether the log can go there. Where it cannot, nothing has changed.
     pub fn begin(source: &Store, path: &Path, rules: &Rules) -> Result<Self, String> {
@@ -106,6 +139,22 @@ impl Transfer {
             }
             Err(error) => Err(Box::new((error, self))),
         }
+    }
+
+    /// Gives a move up whose last step failed, unless it is open whether it did: an engine that is of no use any more does
+    /// not say, and what it has reported to have failed may be in the file all the same.
+    pub fn give_up_or_doubt(self, source: &Store) -> Option<Doubt> {
+        if self.target.is_alive() && self.target.has_taken_over(&self.copying) == Ok(false) {
+            self.give_up(source);
+            return None;
+        }
+        let target = self.target.place().path()?.to_path_buf();
+        Some(Doubt {
+            target,
+            journal: self.journal,
+            copying: self.copying,
+            of_target: self.of_target,
+        })
     }
 
     /// Gives the move up; the source goes on.

@@ -128,6 +128,12 @@ pub(super) fn open_beside(instance: &Instance, path: &Path) -> Result<Store, Ope
     open_in(instance, &place, there).map_err(|failed| told(&place, failed))
 }
 
+/// The same where it was open a moment ago, in an instance that may not have closed it yet: it is ours.
+pub(super) fn open_beside_again(instance: &Instance, path: &Path) -> Result<Store, OpenError> {
+    let place = Place::File(path.to_path_buf());
+    open_in(instance, &place, There::Database).map_err(|failed| told(&place, failed))
+}
+
 /// Makes a log under another name and puts it in its place whole, so that a crash leaves none that is half made.
 fn create(instance: &Instance, path: &Path) -> Result<(), OpenError> {
     let new = place::unfinished(path);
@@ -215,10 +221,7 @@ pub(super) fn quoted(path: &Path) -> Result<String, String> {
 
 /// Opens a log anew whose engine is of no use any more, in this process; and what there is to say about that.
 pub fn reopen(place: &Place) -> Result<(Store, Option<String>), OpenError> {
-    let (store, note) = match open_unchecked(place) {
-        Err(OpenError::Damaged(error)) => repaired(place, error)?,
-        other => (other?, None),
-    };
+    let (store, note) = reopen_marked(place)?;
     // What this process goes on with is the log: a move that failed has not happened.
     if let Some(mark) = store.mark().map_err(OpenError::Unusable)? {
         if !mark.is_done {
@@ -226,6 +229,14 @@ pub fn reopen(place: &Place) -> Result<(Store, Option<String>), OpenError> {
         }
     }
     Ok((store, note))
+}
+
+/// The same of a log of which it is open whether it has moved.
+pub fn reopen_marked(place: &Place) -> Result<(Store, Option<String>), OpenError> {
+    match open_unchecked(place) {
+        Err(OpenError::Damaged(error)) => repaired(place, error),
+        other => Ok((other?, None)),
+    }
 }
 
 /// What is left of a damaged log.

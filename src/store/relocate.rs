@@ -110,6 +110,8 @@ pub struct Copying {
     becomes: u64,
     /// Everything below has been copied.
     below_seq: u64,
+    /// The target's before the move.
+    next_seq: u64,
     /// Operations that the target has already.
     overlap: u64,
     /// The log has moved away from the target before: what was in force there then is not any more.
@@ -293,7 +295,7 @@ impl Store {
                  SEMI JOIN {}.operation_log AS theirs USING (id)",
             self.catalog, target.catalog
         ))?;
-        let becomes = if target.count("SELECT count(*) FROM operation_log")? > 0 {
+        let becomes = if target.operations()? > 0 {
             next_seq
         } else {
             // A log without operations takes the numbers as they are, also where it had operations once, as one has that
@@ -305,6 +307,7 @@ impl Store {
             first_seq,
             becomes,
             below_seq: first_seq,
+            next_seq,
             overlap,
             comes_back: target.mark()?.is_some() && target.is_bare()?,
         })
@@ -366,7 +369,7 @@ impl Store {
         let old = &self.catalog;
         let own_next_seq = self.next_seq()?;
         let next_seq = target.next_seq()?;
-        let moved = self.count("SELECT count(*) FROM operation_log")?;
+        let moved = self.operations()?;
         target.connection.transaction(|new| {
             if copying.comes_back {
                 new.execute("DELETE FROM settings")?;
@@ -393,6 +396,23 @@ impl Store {
             schema::set_meta(new, "next_seq", &next_seq.to_string())?;
             Ok((moved, next_seq))
         })
+    }
+
+    /// Opens the target of a move anew that was open a moment ago, in the instance of this log.
+    pub fn open_target_again(&self, path: &Path) -> Result<Store, OpenError> {
+        open::open_beside_again(&self.instance, path)
+    }
+
+    /// Whether step 3 of a move to this log has been committed.
+    pub fn has_taken_over(&self, copying: &Copying) -> Result<bool, String> {
+        // A log that was in memory leaves no id.
+        Ok(self.next_seq()? > copying.next_seq
+            || schema::meta(&self.connection, &format!("{MOVED_FROM}{}", copying.id))?.is_some())
+    }
+
+    /// How many operations are in the log.
+    pub fn operations(&self) -> Result<u64, String> {
+        self.count("SELECT count(*) FROM operation_log")
     }
 
     /// Takes back what a move has done that does not come to its end.

@@ -2,14 +2,20 @@
 //! for the rest only.
 
 use super::Writer;
-use crate::engine::{leave, Arrived, Transfer};
-use crate::store::Store;
+use crate::engine::{leave, Arrived, Doubt, Transfer};
+use crate::store::{self, OpenError, Place, Store};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long the target of a move is tried of which it is open whether it has the log: as long as callers wait.
+const DOUBT_MAX: Duration = Duration::from_secs(10);
+const DOUBT_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Writer<'_> {
     pub(super) fn move_to(&mut self, path: &Path) -> Result<u64, String> {
         self.is_open()?;
-        let mut transfer = Transfer::begin(&self.store, path, &self.shared.rules())?;
+        let begun = Transfer::begin(&self.store, path, &self.shared.rules());
+        let mut transfer = begun.inspect_err(|error| self.look_after_store(error))?;
         if let Some(recovery) = transfer.recovery.take() {
             self.shared.recovered(recovery);
         }
@@ -20,6 +26,7 @@ impl Writer<'_> {
                 Ok(false) => break,
                 Err(error) => {
                     transfer.give_up(&self.store);
+                    self.look_after_store(&error);
                     return Err(error);
                 }
             }
@@ -44,7 +51,7 @@ impl Writer<'_> {
     fn complete(&mut self, transfer: Transfer) -> Result<(Store, u64), String> {
         // With the operations go all totals, since they move as they are stored.
         self.shared.metrics.registry.set_unsaved();
-        let committed = self.commit_all().map(|()| self.commit());
+        let committed = self.commit_all().and_then(|()| self.try_commit());
         if let Err(error) = committed {
             transfer.give_up(&self.store);
             return Err(error);
@@ -54,9 +61,13 @@ impl Writer<'_> {
             Ok(arrived) => arrived,
             Err(failed) => {
                 let (error, transfer) = *failed;
-                transfer.give_up(&self.store);
-                self.look_after_store(&error);
-                return Err(error);
+                match transfer.give_up_or_doubt(&self.store) {
+                    Some(doubt) => self.settle(doubt, &error)?,
+                    None => {
+                        self.look_after_store(&error);
+                        return Err(error);
+                    }
+                }
             }
         };
         let Arrived {
@@ -77,5 +88,64 @@ impl Writer<'_> {
             .move_spans(&self.store, journal.as_ref(), next_seq);
         self.shared.queue.resume_at(next_seq, journal);
         Ok((old, moved))
+    }
+
+    /// Opens both logs of a move anew whose last step failed with this error. The log is where the target says; where the
+    /// target cannot be opened, it is the old one, as for the next LOAD. An error where the log has not moved.
+    fn settle(&mut self, mut doubt: Doubt, error: &str) -> Result<Arrived, String> {
+        let place = self.store.place().clone();
+        self.shared.close_reader(error);
+        self.store.let_go();
+        let since = Instant::now();
+        loop {
+            let reason = match store::reopen_marked(&place).map_err(OpenError::into_text) {
+                Ok((source, note)) => {
+                    note.into_iter().for_each(|note| self.shared.note(note));
+                    match doubt.settle(&source) {
+                        Ok(Some(arrived)) => {
+                            self.store = source;
+                            self.shared.note(format!(
+                                "the log has moved, although that seemed to fail ({error})"
+                            ));
+                            return Ok(arrived);
+                        }
+                        Err(reason) if since.elapsed() < DOUBT_MAX => reason,
+                        stayed => {
+                            self.stay(source, stayed.err());
+                            return Err(error.to_owned());
+                        }
+                    }
+                }
+                Err(reason) => reason,
+            };
+            if self.shared.queue.is_shut_down() {
+                // The next LOAD finds the marks of the move.
+                self.stay_closed(&reason);
+                return Err(error.to_owned());
+            }
+            std::thread::sleep(DOUBT_INTERVAL);
+        }
+    }
+
+    /// Goes on at the old place, opened anew.
+    fn stay(&mut self, source: Store, doubt: Option<String>) {
+        let forgotten = match source.mark() {
+            Ok(Some(mark)) => source.forget_mark(&mark),
+            other => other.map(drop),
+        };
+        if let Err(error) = forgotten {
+            return self.stay_closed(&error);
+        }
+        self.shared.note(match (doubt, source.place()) {
+            (None, Place::File(_)) => "the log was opened anew, and has not moved".to_owned(),
+            (None, Place::Memory) => {
+                "the log in memory is gone, and a fresh one was begun".to_owned()
+            }
+            (Some(reason), _) => format!(
+                "the log stays where it was: where it was to move to cannot be opened, and may have what was recorded \
+                 until now too ({reason})"
+            ),
+        });
+        self.go_on_with(source);
     }
 }

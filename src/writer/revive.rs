@@ -112,7 +112,7 @@ impl Writer<'_> {
         }
     }
 
-    fn stay_closed(&mut self, reason: &str) {
+    pub(super) fn stay_closed(&mut self, reason: &str) {
         let reason = format!("the log cannot be opened again yet: {reason}");
         self.shared.note(reason.clone());
         self.shared.close_reader(&reason);
@@ -121,7 +121,7 @@ impl Writer<'_> {
     }
 
     /// Puts a store that was opened anew in the place of the one before.
-    fn go_on_with(&mut self, store: Store) {
+    pub(super) fn go_on_with(&mut self, store: Store) {
         self.store = store;
         if let Some(log) = self.store.place().path() {
             self.shared.keep_private(log);

@@ -1,5 +1,6 @@
 """A disk that fails while a log moves, at any step: the host lives on, and every operation is in one log once."""
 
+import duckdb
 import pytest
 
 from harness import faults, run_python
@@ -34,6 +35,10 @@ def check(what):
     assert sorted(recorded) == sorted(ids), (what, len(recorded), len(set(recorded)), len(ids))
     numbers = session.execute("SELECT min(seq), count(DISTINCT seq), max(seq) FROM operation_log").fetchone()
     assert numbers == (1, len(ids), len(ids)), (what, numbers)
+    totals = dict(session.execute(
+        "SELECT name, sum(value) FROM oplog_metrics() WHERE name IN ('duckdb_operations_total', 'jobs_total') GROUP BY name"
+    ).fetchall())
+    assert totals == {"duckdb_operations_total": len(ids), "jobs_total": jobs}, (what, totals, len(ids), jobs)
     assert value("SELECT count(*) FROM oplog_settings() WHERE is_set") == 1, what
     assert value("SELECT count(*) - count(DISTINCT name) FROM oplog_alert_rules()") == 0, what
     assert value("SELECT threshold FROM oplog_alert_rules() WHERE name = 'disk_full'") == 85, what
@@ -78,8 +83,13 @@ print("done")
     (faults.SYNC, "EIO", 3),
     (faults.WRITE, "ENOSPC", 1),
     (faults.WRITE | faults.SYNC, "EIO", 4),
+    # What cannot be cut off again is in the file: a commit that has failed is there all the same.
+    (faults.SYNC | faults.TRUNCATE, "EIO", 2),
+    (faults.WRITE | faults.SYNC | faults.TRUNCATE, "EIO", 3),
 ])
 def test_a_disk_that_fails_at_any_step_of_a_move(tmp_path, operations, error, times):
+    if operations & faults.TRUNCATE and duckdb.__version__ < "2":
+        pytest.skip("DuckDB 1.5.6 ends the process when it cannot cut off what a commit that failed has written")
     assert run_python(SCRIPT, tmp_path, operations, error, times, env=faults.environment()).split()[-1] == "done"
 
 
