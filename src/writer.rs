@@ -157,6 +157,7 @@ impl Writer<'_> {
             self.shared.note(format!(
                 "what other processes recorded cannot be taken in: {error}"
             ));
+            self.look_after_store(&error);
             Some(error)
         });
         self.shared.observed.note_spools(failing);

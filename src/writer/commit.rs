@@ -60,7 +60,8 @@ impl Writer<'_> {
         let (rules, recovered_seq) = (self.shared.rules(), self.shared.queue.recovered_seq());
         metrics.count_committed(&batches[uncounted..], recovered_seq, &rules);
         if let Some((stamp, batch)) = batches.last() {
-            self.counted_seq = stamp.first_seq + batch.rows() as u64;
+            // A batch that is tried alone after it has failed with others was counted with them.
+            self.counted_seq = self.counted_seq.max(stamp.first_seq + batch.rows() as u64);
         }
         let totals = self.totals.changes(&metrics.registry);
         let started = Instant::now();

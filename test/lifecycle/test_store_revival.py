@@ -99,3 +99,43 @@ def test_questions_say_what_is_missing_while_nothing_can_be_committed(host):
         host,
         env=faults.environment(),
     )
+
+
+def test_totals_are_those_of_the_operations_after_commits_that_failed(connect, host):
+    """Several batches fail together, and are tried one by one then: each of them counts once."""
+    run_python(
+        """
+        import errno, sys, time
+        from harness import connect, faults
+        from harness.ledger import hold_back
+        control = faults.control()
+        session = connect(sys.argv[1])
+        session.execute("SELECT oplog_record({command: 'import'})").fetchall()
+        hold_back(session)
+        for _ in range(6):
+            session.execute("SELECT oplog_record({command: 'import'}) FROM range(10)").fetchall()
+        control.fail(faults.WRITE, "*.oplog.wal", errno.ENOSPC)
+        for _ in range(4):
+            try:
+                session.execute("CALL oplog_flush()").fetchall()
+                raise SystemExit("nothing failed")
+            except Exception:
+                pass
+        control.clear()
+        end = time.monotonic() + 20
+        while True:
+            try:
+                session.execute("CALL oplog_flush()")
+                break
+            except Exception:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        assert session.execute("SELECT count(*) FROM operation_log").fetchall() == [(61,)]
+        session.close()
+        """,
+        host,
+        env=faults.environment(),
+    )
+    session = connect(host)
+    total = "SELECT sum(value) FROM oplog_metrics() WHERE name = 'duckdb_operations_total'"
+    assert session.execute(total).fetchall() == [(61,)]
