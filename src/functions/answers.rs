@@ -1,7 +1,7 @@
 //! What the HTTP server is told: the answers of the SQL functions, as JSON.
 
 use super::parameters::{from_text, id, Arguments, Parameter};
-use super::question::Question;
+use super::question::{is_out_of_memory, told, Question};
 use super::readings::{self, Reading};
 use crate::calendar::{format_time, Zone};
 use crate::caller::on_behalf_of;
@@ -51,7 +51,10 @@ impl Answers {
             })?;
             watched.run(|| rows.write_objects(&style, out))
         });
-        answered.map_err(Problem::Failed)
+        answered.map_err(|error| match is_out_of_memory(&error) {
+            true => Problem::TooLarge(told(error)),
+            false => Problem::Failed(error),
+        })
     }
 
     /// The one row of an answer, "" where there is none.

@@ -4,7 +4,24 @@ use super::parameters::Arguments;
 use super::readings::Reading;
 use crate::engine::Shared;
 use crate::host::Statement;
-use crate::store::Parameter as Bound;
+use crate::store::{self, Parameter as Bound};
+
+/// Whether an error of the log's DuckDB is about memory.
+pub fn is_out_of_memory(error: &str) -> bool {
+    error.contains("Out of Memory Error")
+}
+
+/// An error for whoever has asked: one about memory names the limit that is meant, which is not the host's.
+pub fn told(error: String) -> String {
+    if !is_out_of_memory(&error) {
+        return error;
+    }
+    format!(
+        "the answer needs more memory than the {} that the log's own DuckDB has: ask about a shorter period, for fewer rows or \
+         columns, or with fewer groups",
+        store::MEMORY_LIMIT
+    )
+}
 
 /// One question. It can be asked more than once, and each time is about the log as it is then.
 pub struct Question {

@@ -5,7 +5,7 @@ use super::parameters::{
     UNTIL,
 };
 use super::policy::{Effect, Effects};
-use super::question::Question;
+use super::question::{is_out_of_memory, told, Question};
 use super::Session;
 use crate::caller::Watched;
 use crate::engine::Shared;
@@ -273,6 +273,11 @@ impl ReadingFunction {
         }
     }
 
+    /// Has the log mended if it is its damage that a question has met; says whether it was.
+    fn may_mend(&self, error: &str) -> bool {
+        !is_out_of_memory(error) && self.shared().mend()
+    }
+
     fn shared(&self) -> &Shared {
         self.session.engine().answering()
     }
@@ -405,9 +410,9 @@ impl Table for ReadingFunction {
         };
         let ask = || self.shared().begin(begin);
         // It may be the log that is damaged, and not the question.
-        ask().or_else(|error| match self.shared().mend() {
-            true => ask().map_err(failed),
-            false => Err(failed(error)),
+        ask().or_else(|error| match self.may_mend(&error) {
+            true => ask().map_err(|error| failed(told(error))),
+            false => Err(failed(told(error))),
         })
     }
 
@@ -421,8 +426,8 @@ impl Table for ReadingFunction {
                 .run(|| rows.next_into(output, columns))
                 .map_err(|error| {
                     // Rows have been given out: whoever asks again has what can be saved.
-                    self.shared().mend();
-                    format!("{}: {error}", self.reading.name)
+                    self.may_mend(&error);
+                    format!("{}: {}", self.reading.name, told(error))
                 }),
             Scan::Count(left) => {
                 let rows = (*left).min(VECTOR_SIZE);

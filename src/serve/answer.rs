@@ -212,6 +212,7 @@ impl Answering {
         match answer {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(Problem::Parameter(problem)))) => Err(Refusal::bad_parameter(problem)),
+            Ok(Ok(Err(Problem::TooLarge(problem)))) => Err(Refusal::answer_too_large(problem)),
             _ if closing => Err(Refusal::closing()),
             Ok(Ok(Err(Problem::Failed(problem)))) => Err(Refusal::internal(problem)),
             Ok(Err(refusal)) => Err(refusal),

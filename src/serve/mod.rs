@@ -42,6 +42,8 @@ pub struct Health {
 pub enum Problem {
     /// A parameter is wrong: which, its value and the remedy.
     Parameter(String),
+    /// The answer is too large to be worked out.
+    TooLarge(String),
     /// It is not the client's fault.
     Failed(String),
 }

@@ -82,6 +82,7 @@ enum Kind {
     NotFound,
     MethodNotAllowed,
     ContentTooLarge,
+    AnswerTooLarge,
     UriTooLong,
     Busy,
     Timeout,
@@ -99,6 +100,7 @@ impl Kind {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::ContentTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "content_too_large"),
+            Self::AnswerTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "answer_too_large"),
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
@@ -158,6 +160,10 @@ impl Refusal {
             Kind::MethodNotAllowed,
             format!("the method is {method}: everything here is read with GET or HEAD"),
         )
+    }
+
+    pub fn answer_too_large(message: impl Into<String>) -> Self {
+        Self::new(Kind::AnswerTooLarge, message)
     }
 
     pub fn content_too_large() -> Self {

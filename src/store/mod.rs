@@ -17,7 +17,9 @@ mod schema;
 mod segments;
 mod totals;
 
-pub use open::{make_way, mend, open, peek, reopen, reopen_marked, restrict, OpenError, Opened};
+pub use open::{
+    make_way, mend, open, peek, reopen, reopen_marked, restrict, OpenError, Opened, MEMORY_LIMIT,
+};
 pub use place::{absolute, check, check_given, resolve};
 pub use read::{Parameter, Reader};
 pub use relocate::{Copying, Mark};

@@ -14,10 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The oldest engine that reads our files. A newer engine would otherwise write a format that it cannot open.
 const STORAGE_VERSION: &str = "v1.5.0";
 
+/// What the log's own DuckDB may use.
+pub const MEMORY_LIMIT: &str = "512MB";
+
 /// Small on purpose: the instance lives inside somebody else's process.
 const SETTINGS: &[(&str, &str)] = &[
     ("threads", "2"),
-    ("memory_limit", "512MB"),
+    ("memory_limit", MEMORY_LIMIT),
     ("autoinstall_known_extensions", "false"),
     ("autoload_known_extensions", "false"),
     // At the default of 16 MB most of a busy writer's time goes into rewriting the last row groups; the more there is,
