@@ -194,6 +194,11 @@ impl Store {
         read::used_bytes(&self.connection, &self.catalog, &self.place)
     }
 
+    /// The size of the write-ahead log.
+    pub fn wal_bytes(&self) -> u64 {
+        read::wal_bytes(&self.place)
+    }
+
     /// Folds the write-ahead log into the file and gives freed blocks back. Not every moment suits it (a long read, say);
     /// the next one will do as well.
     pub fn checkpoint(&self) -> Result<(), String> {

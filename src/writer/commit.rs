@@ -64,7 +64,7 @@ impl Writer<'_> {
             self.counted_seq = self.counted_seq.max(stamp.first_seq + batch.rows() as u64);
         }
         let totals = self.totals.changes(&metrics.registry);
-        let started = Instant::now();
+        let (started, wal_bytes) = (Instant::now(), self.store.wal_bytes());
         match self.store.commit(&batches, &settings, &totals) {
             Ok(()) => {
                 metrics.figures.committed(started.elapsed());
@@ -73,17 +73,22 @@ impl Writer<'_> {
                 self.grow(&batches);
                 self.shared.queue.committed(batches);
             }
-            Err(error) => self.commit_failed(batches, &error),
+            Err(error) => self.commit_failed(batches, &error, wal_bytes),
         }
     }
 
-    fn commit_failed(&mut self, batches: Vec<Pending>, error: &str) {
+    fn commit_failed(&mut self, batches: Vec<Pending>, error: &str, wal_bytes: u64) {
         self.shared.metrics.figures.commit_errors.inc();
         self.totals.failed();
         self.shared.metrics.registry.set_unsaved();
         let is_culprit = self.failures.note(&batches);
         self.keep(batches, error);
-        self.look_after_store(error);
+        if self.store.wal_bytes() == wal_bytes {
+            self.look_after_store(error);
+        } else {
+            // DuckDB 2 could not cut off what it had written, and would write behind it what nobody could read back.
+            self.open_anew(error);
+        }
         if self.is_open().is_err() {
             return;
         }

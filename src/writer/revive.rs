@@ -95,7 +95,7 @@ impl Writer<'_> {
         }
     }
 
-    fn open_anew(&mut self, error: &str) {
+    pub(super) fn open_anew(&mut self, error: &str) {
         let place = self.store.place().clone();
         self.shared.close_reader(error);
         self.store.let_go();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from harness import faults, run_python
@@ -139,3 +140,55 @@ def test_totals_are_those_of_the_operations_after_commits_that_failed(connect, h
     session = connect(host)
     total = "SELECT sum(value) FROM oplog_metrics() WHERE name = 'duckdb_operations_total'"
     assert session.execute(total).fetchall() == [(61,)]
+
+
+@pytest.mark.skipif(duckdb.__version__ < "2", reason="DuckDB 1.5.6 ends the process when it cannot cut off what it has written")
+def test_what_cannot_be_cut_off_the_write_ahead_log_hides_nothing(connect, host):
+    """Half of a commit stays in it; what is committed behind that is read back all the same."""
+    said = run_python(
+        """
+        import errno, os, sys, time
+        from harness import connect, faults
+        from harness.ledger import hold_back, recording
+        control = faults.control()
+        session = connect(sys.argv[1])
+        acknowledged = []
+
+        def record(name, rows):
+            acknowledged.extend(i for i, in session.execute(recording(name, rows)).fetchall())
+
+        def flush():
+            end = time.monotonic() + 20
+            while True:
+                try:
+                    return session.execute("CALL oplog_flush()").fetchall()
+                except Exception:
+                    assert time.monotonic() < end
+                    time.sleep(0.1)
+
+        record("before", 10)
+        hold_back(session)
+        record("torn", 6000)
+        control.fail(faults.WRITE | faults.TRUNCATE, "*.oplog.wal", errno.EIO, skip=1, times=3)
+        try:
+            session.execute("CALL oplog_flush()").fetchall()
+            raise SystemExit("nothing failed")
+        except Exception:
+            pass
+        control.clear()
+        flush()
+        record("behind", 10)
+        flush()
+        print("\\n".join(acknowledged), flush=True)
+        os.kill(os.getpid(), 9)
+        """,
+        host,
+        env=faults.environment(),
+        exit_code=-9,
+    )
+    ledger = Ledger()
+    ledger.acknowledged = said.split()
+    assert len(ledger.acknowledged) == 6020
+    session = connect(host)
+    ledger.check(session)
+    assert status(session)["notes"] is None
