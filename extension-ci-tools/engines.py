@@ -22,6 +22,8 @@ class Client:
     kind: str
     package: str
     version: str
+    # Whether it gets the short set of Python tests.
+    short: bool = False
 
     @property
     def environment(self) -> Path:
@@ -45,9 +47,10 @@ def read_clients(path: Path = TOOLS / "engines.txt") -> list[Client]:
         words = line.split("#", 1)[0].split()
         if not words:
             continue
-        if len(words) != 3 or words[0] not in KINDS:
-            raise ValueError(f"{path}:{number}: expected `<{'|'.join(KINDS)}> <package> <version>`, found {line!r}")
-        clients.append(Client(*words))
+        short = words[0] == "python" and words[3:] == ["short"]
+        if words[0] not in KINDS or len(words) != (4 if short else 3):
+            raise ValueError(f"{path}:{number}: expected `<{'|'.join(KINDS)}> <package> <version> [short]`, found {line!r}")
+        clients.append(Client(*words[:3], short=short))
     return clients
 
 
@@ -60,6 +63,12 @@ def of_kind(kind: str) -> list[Client]:
 
 def engines() -> list[Client]:
     return of_kind("python")
+
+
+def short_tests() -> list[str]:
+    """What a `short` engine runs of the Python tests, as paths below the root."""
+    lines = [line.split("#", 1)[0].strip() for line in (ROOT / "test" / "short.txt").read_text().splitlines()]
+    return [line for line in lines if line]
 
 
 def default_engine() -> Client:

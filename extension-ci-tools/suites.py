@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 import counts
-from engines import EXTENSION, ROOT, TOOLS, Client, default_engine, engines, of_kind
+from engines import EXTENSION, ROOT, TOOLS, Client, default_engine, engines, of_kind, short_tests
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def node(client: Client) -> Suite:
 def test_suites() -> list[Suite]:
     suites = [Suite("cargo", ["cargo", "test", "--workspace"], counts.cargo)]
     suites += [sqllogictest(engine) for engine in engines()]
-    suites += [pytest(f"pytest {engine.label}", engine, "test", "--ignore=test/clients") for engine in engines()]
+    for engine in engines():
+        paths = short_tests() if engine.short else ["test", "--ignore=test/clients"]
+        suites.append(pytest(f"pytest {engine.label}", engine, *paths))
     suites += [pytest(client.label, default_engine(), "test/clients/cli") for client in of_kind("cli")]
     suites += [node(client) for client in of_kind("node")]
     return suites

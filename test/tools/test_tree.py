@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import append_footer
 import engines
 import suites
@@ -31,6 +33,44 @@ def test_python_files_are_tests_or_shared_helpers():
 def test_node_files_are_tests():
     named = [argument for suite in suites.test_suites() if suite.command[0] == "node" for argument in suite.command]
     assert set(map(str, sources(TESTS, "js") + sources(TESTS, ".ts"))) == {name for name in named if name.endswith("js")}
+
+
+def test_the_short_set_names_tests():
+    named = engines.short_tests()
+    assert named, "an engine that is tested with nothing at all"
+    assert len(named) == len(set(named)), "named twice"
+    for name in named:
+        path = engines.ROOT / name
+        tests = [path] if path.is_file() else sources(path, ".py")
+        assert any(test.name.startswith("test_") for test in tests), f"test/short.txt: {name} is no test, nor has it any"
+
+
+def test_an_engine_with_the_short_set_has_a_later_patch_with_all():
+    def patch_of(engine: engines.Client) -> tuple[list[str], int]:
+        *line, patch = engine.version.split(".")
+        return line, int(patch)
+
+    full = [patch_of(engine) for engine in engines.engines() if not engine.short]
+    for engine in engines.engines():
+        line, patch = patch_of(engine)
+        assert not engine.short or any(other == line and later > patch for other, later in full), engine.label
+    assert not engines.default_engine().short
+
+
+def test_each_suite_of_python_tests_runs_what_its_engine_is_to_run():
+    by_name = {suite.name: suite.command for suite in suites.test_suites()}
+    for engine in engines.engines():
+        assert f"sqllogictest {engine.label}" in by_name
+        paths = by_name[f"pytest {engine.label}"][3:]
+        assert paths == (engines.short_tests() if engine.short else ["test", "--ignore=test/clients"])
+
+
+@pytest.mark.parametrize("line", ["python duckdb", "cli duckdb-cli 1.5.6 short", "python duckdb 2.0.0 long", "perl duckdb 2.0.0"])
+def test_a_line_of_the_engines_that_cannot_be_meant_is_an_error(tmp_path, line):
+    path = tmp_path / "engines.txt"
+    path.write_text(f"python duckdb 2.0.0 short # a comment\n{line}\n")
+    with pytest.raises(ValueError, match="engines.txt:2: expected"):
+        engines.read_clients(path)
 
 
 def test_c_api_version_is_that_of_the_oldest_engine():
