@@ -245,6 +245,21 @@ impl Reader {
                         continue;
                     }
                 },
+                // Of a DECIMAL, whose fraction the double has lost: no count.
+                Cell::Double(number)
+                    if number.fract() == 0.0
+                        && field.kind() == Kind::Count
+                        && column.plain_type().is_none() =>
+                {
+                    Value::Text(column.rendered(row).unwrap_or_default().into())
+                }
+                // Of a DECIMAL or UHUGEINT, which a double would round.
+                Cell::Double(_)
+                    if field.kind() == Kind::Json
+                        && !matches!(column.plain_type(), Some(TypeId::Float | TypeId::Double)) =>
+                {
+                    Value::Json(column.rendered(row).unwrap_or_default().into())
+                }
                 Cell::Double(number) => Value::Double(number),
                 Cell::Integer(number) => Value::Integer(number),
                 Cell::Boolean(value) => Value::Boolean(value),

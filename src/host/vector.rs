@@ -240,11 +240,9 @@ impl<'a> Column<'a> {
                 TypeId::Date => Cell::LocalTimestamp(times::from_days(self.at::<i32>(row))),
                 TypeId::Interval => {
                     let interval = self.at::<ffi::duckdb_interval>(row);
-                    let days = i64::from(interval.months) * 30 + i64::from(interval.days);
-                    Cell::Interval(
-                        days.saturating_mul(86_400_000_000)
-                            .saturating_add(interval.micros),
-                    )
+                    let days = i128::from(interval.months) * 30 + i128::from(interval.days);
+                    let micros = days * 86_400_000_000 + i128::from(interval.micros);
+                    Cell::Interval(micros.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
                 }
                 TypeId::SqlNull => Cell::Null,
                 other => Cell::Other(other),
