@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum operation { WRITE = 1, SYNC = 2, TRUNCATE = 4, RENAME = 8, UNLINK = 16, OPEN = 32, READ = 64 };
+enum operation { WRITE = 1, SYNC = 2, TRUNCATE = 4, RENAME = 8, UNLINK = 16, OPEN = 32, READ = 64, MKDIR = 128 };
 enum action { COUNT, FAIL, SHORT, KILL, TORN };
 enum { RULES_MAX = 16, PATH_BYTES_MAX = 4096 };
 
@@ -46,6 +46,7 @@ static const char *name_of(int operation) {
     case RENAME: return "rename";
     case UNLINK: return "unlink";
     case OPEN: return "open";
+    case MKDIR: return "mkdir";
     default: return "read";
   }
 }
@@ -177,6 +178,26 @@ ssize_t writev(int file, const struct iovec *parts, int count) {
   WRITING(file, write(file, parts[0].iov_base, half_of(parts[0].iov_len)), real(file, parts, count));
 }
 
+ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset) {
+  REAL(pwritev);
+  WRITING(file, pwrite(file, parts[0].iov_base, half_of(parts[0].iov_len), offset), real(file, parts, count, offset));
+}
+
+ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t offset) {
+  REAL(pwritev64);
+  WRITING(file, pwrite64(file, parts[0].iov_base, half_of(parts[0].iov_len), offset), real(file, parts, count, offset));
+}
+
+ssize_t pwritev2(int file, const struct iovec *parts, int count, off_t offset, int flags) {
+  REAL(pwritev2);
+  WRITING(file, pwrite(file, parts[0].iov_base, half_of(parts[0].iov_len), offset), real(file, parts, count, offset, flags));
+}
+
+ssize_t pwritev64v2(int file, const struct iovec *parts, int count, off64_t offset, int flags) {
+  REAL(pwritev64v2);
+  WRITING(file, pwrite64(file, parts[0].iov_base, half_of(parts[0].iov_len), offset), real(file, parts, count, offset, flags));
+}
+
 // For all operations but writes: one that is to fall short does not happen.
 #define REFUSE(operation, file, path) \
   do { \
@@ -201,6 +222,36 @@ ssize_t pread64(int file, void *bytes, size_t count, off64_t offset) {
   REAL(pread64);
   REFUSE(READ, file, NULL);
   return real(file, bytes, count, offset);
+}
+
+ssize_t readv(int file, const struct iovec *parts, int count) {
+  REAL(readv);
+  REFUSE(READ, file, NULL);
+  return real(file, parts, count);
+}
+
+ssize_t preadv(int file, const struct iovec *parts, int count, off_t offset) {
+  REAL(preadv);
+  REFUSE(READ, file, NULL);
+  return real(file, parts, count, offset);
+}
+
+ssize_t preadv2(int file, const struct iovec *parts, int count, off_t offset, int flags) {
+  REAL(preadv2);
+  REFUSE(READ, file, NULL);
+  return real(file, parts, count, offset, flags);
+}
+
+ssize_t preadv64v2(int file, const struct iovec *parts, int count, off64_t offset, int flags) {
+  REAL(preadv64v2);
+  REFUSE(READ, file, NULL);
+  return real(file, parts, count, offset, flags);
+}
+
+ssize_t preadv64(int file, const struct iovec *parts, int count, off64_t offset) {
+  REAL(preadv64);
+  REFUSE(READ, file, NULL);
+  return real(file, parts, count, offset);
 }
 
 int fsync(int file) {
@@ -285,6 +336,36 @@ int remove(const char *path) {
   REAL(remove);
   REFUSE(UNLINK, -1, path);
   return real(path);
+}
+
+int rmdir(const char *path) {
+  REAL(rmdir);
+  REFUSE(UNLINK, -1, path);
+  return real(path);
+}
+
+int mkdir(const char *path, mode_t mode) {
+  REAL(mkdir);
+  REFUSE(MKDIR, -1, path);
+  return real(path, mode);
+}
+
+int mkdirat(int directory, const char *path, mode_t mode) {
+  REAL(mkdirat);
+  REFUSE(MKDIR, -1, path);
+  return real(directory, path, mode);
+}
+
+int truncate(const char *path, off_t length) {
+  REAL(truncate);
+  REFUSE(TRUNCATE, -1, path);
+  return real(path, length);
+}
+
+int truncate64(const char *path, off64_t length) {
+  REAL(truncate64);
+  REFUSE(TRUNCATE, -1, path);
+  return real(path, length);
 }
 
 #define MODE(flags) \

@@ -1,7 +1,7 @@
 """Faults of the file system and the clock, in a process of the test's own: see test/README.md.
 
 The test starts a process with `env=faults.environment(...)`; in it `faults.control()` gives and takes back rules. A rule says
-which operations it is about (a sum of WRITE, SYNC, TRUNCATE, RENAME, UNLINK, OPEN and READ) on which paths (a pattern as the
+which operations it is about (a sum of WRITE, SYNC, TRUNCATE, RENAME, UNLINK, OPEN, READ and MKDIR) on which paths (a pattern as the
 shell has it, whose `*` matches slashes too), and what becomes of them:
 
 - `fail(ops, glob, errno)`: they fail so;
@@ -22,8 +22,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-WRITE, SYNC, TRUNCATE, RENAME, UNLINK, OPEN, READ = (1 << bit for bit in range(7))
-CHANGES = WRITE | SYNC | TRUNCATE | RENAME | UNLINK | OPEN
+WRITE, SYNC, TRUNCATE, RENAME, UNLINK, OPEN, READ, MKDIR = (1 << bit for bit in range(8))
+CHANGES = WRITE | SYNC | TRUNCATE | RENAME | UNLINK | OPEN | MKDIR
+# What a trace calls them.
+NAMES = {
+    "write": WRITE, "sync": SYNC, "truncate": TRUNCATE, "rename": RENAME, "unlink": UNLINK, "open": OPEN, "read": READ, "mkdir": MKDIR,
+}  # fmt: skip
 
 COUNT, FAIL, SHORT, KILL, TORN = range(5)
 ALWAYS = -1

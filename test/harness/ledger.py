@@ -130,4 +130,4 @@ def assert_totals(session) -> None:
     (counted,) = session.execute(
         "SELECT coalesce(sum(value), 0) FROM oplog_metrics() WHERE name = 'duckdb_operations_total'"
     ).fetchone()
-    assert counted == recorded
+    assert counted == recorded, f"duckdb_operations_total is {counted}, and {recorded} operations were recorded"
