@@ -214,7 +214,7 @@ fn open_with_journal(
 ) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
     // Whoever has it may be about to let go of the log's file, or not have it yet.
     let mut lock = wanted.path().map(take_lock).transpose()?;
-    let opened = relocate::open(wanted, &mut lock)?;
+    let mut opened = relocate::open(wanted, &mut lock)?;
     if let (Some(log), Some(host)) = (opened.store.place().path(), host) {
         // Before there is anything in its journal. What cannot be done now is tried, and told, when the host is added.
         let _ = store::restrict(log, host);
@@ -230,6 +230,10 @@ fn open_with_journal(
         _ => open_journal(place, next_seq),
     };
     let journaled = journaled.map_err(OpenError::Unusable)?;
+    if let Err(error) = relocate::fetch_spans(&opened.store) {
+        let note = format!("spans that ran at the log's old place are left there: {error}");
+        opened.notes.push(note);
+    }
     Ok((opened, journaled))
 }
 

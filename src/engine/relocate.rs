@@ -2,7 +2,7 @@
 //! places.
 
 use super::{metrics, open_journal};
-use crate::journal::{started, Journal, OwnerLock, Queue, Recovery, SpanFile};
+use crate::journal::{self, started, Journal, OwnerLock, Queue, Recovery, SpanFile};
 use crate::metrics::{assemble, Metrics, Rules, StoredFamily, Totals};
 use crate::settings::Settings;
 use crate::store::{self, Copying, Mark, OpenError, Opened, Place, Store};
@@ -423,6 +423,27 @@ fn take_in_spans(source: &Store, target: &Store, notes: &mut Vec<String>) {
             "spans that ran at the log's old place are left there: {error}"
         ));
     }
+}
+
+/// Fetches the spans that ran at a place that the log has left, where the process ended before it had put them here. The
+/// journal's lock must be held.
+pub fn fetch_spans(log: &Store) -> Result<(), String> {
+    let Some(here) = log.place().path() else {
+        return Ok(());
+    };
+    for (id, old) in log.moved_from()? {
+        if old == here || !journal::has_spans(&old) {
+            continue;
+        }
+        if !store::peek(&old).is_ok_and(|meta| Mark::has_left(&meta, &id)) {
+            continue;
+        }
+        // Whoever holds it sees to them.
+        if let Ok(_lock) = journal::take_lock(&old) {
+            move_spans(&old, here)?;
+        }
+    }
+    Ok(())
 }
 
 fn move_spans(old: &Path, new: &Path) -> Result<(), String> {

@@ -61,10 +61,13 @@ impl Shared {
     /// Has the spans go with a log that has moved; called by the writer.
     pub fn move_spans(&self, store: &Store, journal: Option<&Journal>, next_seq: u64) {
         let opened = open_spans(store, store.place().path(), journal, next_seq);
-        let (file, found) = opened.unwrap_or_else(|note| {
-            self.note(note);
-            Default::default()
-        });
+        let (file, found) = match opened {
+            Ok(opened) => opened,
+            Err(note) => {
+                // Where they are they survive: the next LOAD looks for them there.
+                return self.note(format!("spans stay at the log's old place: {note}"));
+            }
+        };
         found.note.into_iter().for_each(|note| self.note(note));
         if let Err(error) = self
             .spans

@@ -33,6 +33,11 @@ use {error::AppendError, frame::Frame, reader::Reader};
 
 use std::path::Path;
 
+/// Whether there is a file of spans beside a log.
+pub fn has_spans(log: &Path) -> bool {
+    segment::Names::beside(log).spans().exists()
+}
+
 /// Takes the lock of a log's journal: its holder is the log's owner, and nobody else may open the log for writing.
 pub fn take_lock(log: &Path) -> Result<OwnerLock, OpenError> {
     let path = segment::Names::beside(log).lock();
