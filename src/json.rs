@@ -46,6 +46,63 @@ pub fn strict(text: &str) -> Result<Cow<'_, str>, Malformed> {
     Ok(Cow::Owned(strict))
 }
 
+/// JSON with U+FFFD in the place of each lone surrogate; none if it has no such. Version 0.1.0 recorded it, and functions of
+/// DuckDB's JSON that read it end the query, in DuckDB 2 the process.
+pub fn without_lone_surrogates(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut repaired = String::new();
+    let (mut at, mut copied) = (0, 0);
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'\\'))
+    {
+        at += found;
+        match surrogate(bytes, at) {
+            Some(Surrogate::High)
+                if surrogate(bytes, at + ESCAPE_BYTES) == Some(Surrogate::Low) =>
+            {
+                at += 2 * ESCAPE_BYTES;
+            }
+            Some(_) => {
+                repaired.push_str(&text[copied..at]);
+                repaired.push_str(r"\ufffd");
+                at += ESCAPE_BYTES;
+                copied = at;
+            }
+            // What follows is what it escapes.
+            None => at += 2,
+        }
+    }
+    if copied == 0 {
+        return None;
+    }
+    repaired.push_str(&text[copied..]);
+    Some(repaired)
+}
+
+/// Bytes of an escape such as `\ufffd`.
+const ESCAPE_BYTES: usize = 6;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Surrogate {
+    High,
+    Low,
+}
+
+/// The half of a pair that the escape at a place stands for, if it does.
+fn surrogate(bytes: &[u8], at: usize) -> Option<Surrogate> {
+    let digits = bytes.get(at..at + ESCAPE_BYTES)?.strip_prefix(br"\u")?;
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let digits = std::str::from_utf8(digits).ok()?;
+    match u32::from_str_radix(digits, 16).ok()? {
+        0xD800..=0xDBFF => Some(Surrogate::High),
+        0xDC00..=0xDFFF => Some(Surrogate::Low),
+        _ => None,
+    }
+}
+
 /// The members of an object: the texts of its keys, quotes included, and of its values.
 pub fn members(text: &str) -> Result<Vec<(&str, &str)>, Malformed> {
     let mut members = Members(Vec::new());
@@ -559,6 +616,35 @@ mod tests {
                     || strict.contains(['e', 'E'])),
                 Err(_) => prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_err()),
             }
+        }
+    }
+
+    #[test]
+    fn lone_surrogates_are_replaced_and_nothing_else_is() {
+        for text in [
+            r#"{"a": "\ud83d\ude00", "b": "\\ud800", "c": 1}"#,
+            r#""\u00e4 \n \" \\""#,
+            "{}",
+            r#""\"#,
+            r#""\ud8"#,
+        ] {
+            assert_eq!(without_lone_surrogates(text), None, "{text}");
+        }
+        for (text, repaired) in [
+            (r#"{"a": "\ud800"}"#, r#"{"a": "\ufffd"}"#),
+            (
+                r#""\uDC00x\uD83D\uDE00\uD83D""#,
+                r#""\ufffdx\uD83D\uDE00\ufffd""#,
+            ),
+            (r#""\\\ud800\ud83d\ude00""#, r#""\\\ufffd\ud83d\ude00""#),
+            (r#""\ud800\ud800\udc00""#, r#""\ufffd\ud800\udc00""#),
+        ] {
+            assert_eq!(
+                without_lone_surrogates(text).as_deref(),
+                Some(repaired),
+                "{text}"
+            );
+            assert_eq!(check(repaired), Ok(()), "{repaired}");
         }
     }
 }

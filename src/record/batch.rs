@@ -8,6 +8,7 @@ pub use parts::{part, PART_BYTES_MAX};
 use super::value::{self, Problem, Value};
 use super::{Field, IdRange, Kind, Moment, TraceParent};
 use crate::calendar::Zone;
+use crate::json;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -55,6 +56,16 @@ impl TextColumn {
         self.bytes.push_str(text);
         // A batch is a chunk of 2,048 rows of at most 64 KiB: far below 4 GiB.
         self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// Replaces the texts that `repair` gives another one for.
+    fn repair(&mut self, repair: fn(&str) -> Option<String>) {
+        let mut repaired = Self::default();
+        for row in 0..self.ends.len() {
+            let text = self.get(row);
+            repaired.push(repair(text).as_deref().unwrap_or(text));
+        }
+        *self = repaired;
     }
 
     fn get(&self, row: usize) -> &str {
@@ -184,6 +195,17 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Replaces what metadata of version 0.1.0 may have and no metadata may have now.
+    pub(super) fn repair_metadata(&mut self) {
+        let column = self.columns[Field::Metadata as usize].as_mut();
+        if let Some(Data::Text(texts)) = column.map(|column| &mut column.data) {
+            // Few have any escape of this kind.
+            if texts.bytes.contains(r"\u") {
+                texts.repair(json::without_lone_surrogates);
+            }
+        }
+    }
+
     pub fn rows(&self) -> usize {
         self.rows
     }

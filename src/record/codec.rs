@@ -229,6 +229,7 @@ pub fn decode(bytes: &[u8]) -> Result<Pending, Corrupt> {
     if commands.is_none_or(|column| column.valid != all_valid(rows)) {
         return Err(Corrupt("a row has no command"));
     }
+    batch.repair_metadata();
     let stamp = Stamp {
         first_seq,
         ids,

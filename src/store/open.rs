@@ -61,7 +61,12 @@ pub struct Opened {
 /// Opens the log at this very place, wherever it says that it went. A damaged file that is oplog's is set aside for a
 /// fresh one. What cannot be opened is the caller's to answer, usually with a log in memory.
 pub fn open(place: &Place) -> Result<Opened, OpenError> {
-    let (store, note) = match open_at(place) {
+    // What is seen once may be a fault of the disk that passes.
+    let opened = match open_at(place) {
+        Err(OpenError::Damaged(_)) => open_at(place),
+        opened => opened,
+    };
+    let (store, note) = match opened {
         Err(OpenError::Damaged(error)) if place.path().is_some_and(|path| !may_set_aside(path)) => {
             return Err(OpenError::Unusable(format!(
                 "{error}; it bears no mark of oplog's and is left alone"
@@ -247,11 +252,28 @@ fn repaired(place: &Place, error: String) -> Result<(Store, Option<String>), Ope
     let Some(path) = place.path() else {
         return Err(OpenError::Damaged(error));
     };
+    // A disk that does not give it is no damage to it: what it holds may be nowhere else.
+    if let Err(io) = read_through(&wal(path)) {
+        let wal = wal(path);
+        return Err(OpenError::Unusable(format!(
+            "{error}; {} cannot be read ({io})",
+            wal.display()
+        )));
+    }
     let (store, note) = match salvage::without_write_ahead_log(path) {
         Some(opened) => opened,
         None => salvage::salvage(path, &error)?,
     };
     Ok((store, Some(note)))
+}
+
+/// Reads a file to its end, if there is one.
+fn read_through(path: &Path) -> std::io::Result<()> {
+    match files::open_regular(path, files::Mode::Read) {
+        Ok(mut file) => std::io::copy(&mut file, &mut std::io::sink()).map(drop),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Renames what stands where a log has to begin that was removed under our hands, if it is a log too.

@@ -1,6 +1,7 @@
 //! Schema files and migrations. A log is brought up to date one numbered file at a time, each in a transaction.
 
 use crate::host::{Cell, Connection};
+use crate::json;
 use std::collections::BTreeMap;
 
 /// All versions, in order: the file at index 0 leads to version 1.
@@ -12,6 +13,9 @@ const VERSIONS: &[&str] = &[
     include_str!("../../sql/schema/0005_alert_rules.sql"),
     include_str!("../../sql/schema/0006_no_keys.sql"),
 ];
+
+/// In the metadata of earlier logs there can be what DuckDB's JSON does not read.
+const VERSION_OF_VALID_METADATA: usize = 6;
 
 /// What tells a log from any other database.
 const TABLES_OF_VERSION_1: [&str; 3] = ["meta", "operation_log", "settings"];
@@ -142,8 +146,37 @@ pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
     if version > VERSIONS.len() {
         return Err(SchemaError::Newer(version as u64));
     }
-    for sql in &VERSIONS[version..] {
-        connection.transaction(|connection| connection.execute(sql))?;
+    for (index, sql) in VERSIONS.iter().enumerate().skip(version) {
+        connection.transaction(|connection| {
+            if version > 0 && index + 1 == VERSION_OF_VALID_METADATA {
+                repair_metadata(connection)?;
+            }
+            connection.execute(sql)
+        })?;
+    }
+    Ok(())
+}
+
+/// Replaces lone surrogates in metadata. A pair that is one is no reason to look closer, and few rows have another.
+fn repair_metadata(connection: &Connection) -> Result<(), String> {
+    const WITH_HALF_A_PAIR: &str = r"
+        SELECT seq, metadata
+        FROM operation_log
+        WHERE contains(lower(metadata), '\ud') AND regexp_matches(
+            regexp_replace(metadata, '\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}', '', 'g'),
+            '\\u[dD][89a-fA-F][0-9a-fA-F]{2}'
+        )";
+    for row in connection.query(WITH_HALF_A_PAIR)? {
+        let [Cell::Integer(seq), Cell::Text(metadata)] = row.as_slice() else {
+            continue;
+        };
+        if let Some(repaired) = json::without_lone_surrogates(metadata) {
+            let statement = connection
+                .prepare("UPDATE operation_log SET metadata = $metadata WHERE seq = $seq")?;
+            statement.bind_text("metadata", &repaired)?;
+            statement.bind_i64("seq", i64::try_from(*seq).unwrap_or_default())?;
+            statement.execute()?;
+        }
     }
     Ok(())
 }

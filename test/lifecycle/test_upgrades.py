@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import time
 
+import duckdb
 import pytest
 
 from harness import commands_in_log, faults, record, run_python
@@ -80,6 +81,27 @@ def test_settings_mean_what_they_meant(sample, tmp_path):
         session.execute(f"SELECT oplog_record({{command: '{command}', status: '{status_}', timestamp: now() - to_days({days})}})").fetchall()
     session.execute("CALL oplog_purge()").fetchall()
     assert commands_in_log(session) == ["kept", "kept error"]
+    session.close()
+
+
+@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.startswith("closed")])
+def test_metadata_that_no_function_of_json_reads_is_repaired(sample, tmp_path):
+    """Version 0.1.0 took lone surrogates. A function of JSON that meets one ends the query, in DuckDB 2 the process."""
+    unpack(VERSION, sample, tmp_path)
+    metadata = {
+        "half": r'{"x": "a\ud800b"}',
+        "pair": r'{"x": "\ud83d\ude00"}',
+        "no escape": r'{"x": "\\ud800"}',
+    }
+    with duckdb.connect(str(tmp_path / "app.oplog")) as log:
+        seqs = [seq for (seq,) in log.execute("SELECT seq FROM operation_log ORDER BY seq LIMIT 3").fetchall()]
+        for seq, text in zip(seqs, metadata.values()):
+            log.execute("UPDATE operation_log SET metadata = ? WHERE seq = ?", [text, seq])
+    session = connect_to(tmp_path)
+    found = session.execute(
+        "SELECT metadata ->> '$.x' FROM operation_log WHERE seq <= ? ORDER BY seq LIMIT 3", [seqs[-1]]
+    ).fetchall()
+    assert found == [("a\ufffdb",), ("\U0001f600",), ("\\ud800",)]
     session.close()
 
 

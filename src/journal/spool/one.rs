@@ -62,7 +62,7 @@ impl<'a> Spool<'a> {
         for number in numbers.iter().copied() {
             let is_live = !self.is_gone && last == Some(number);
             let path = self.names.segment(number);
-            let (torn, damage) = match self.read_segment(number, in_log, found, bytes)? {
+            let (torn, damage) = match self.read_segment(number, is_live, in_log, found, bytes)? {
                 Read::Part => return Ok(false),
                 Read::Nothing => continue,
                 Read::Whole { torn, damage } => (torn, damage),
@@ -118,6 +118,7 @@ impl<'a> Spool<'a> {
     fn read_segment(
         &mut self,
         number: u64,
+        is_live: bool,
         in_log: &mut InLog,
         found: &mut Found,
         bytes: &mut usize,
@@ -165,7 +166,8 @@ impl<'a> Spool<'a> {
                 ..
             } => skipped = follows_seq..first_seq.max(follows_seq),
         }
-        let mut expected = self.expected.unwrap_or(skipped.end);
+        let begins = matches!(header, Header::Known { .. }) && damage.is_none();
+        let mut expected = self.expected.or(begins.then_some(skipped.end));
         let mut bad_frames = 0_u64;
         // Of the frames that are damaged, those behind which no good one was seen yet.
         let mut unread: Option<Range<u64>> = None;
@@ -177,13 +179,17 @@ impl<'a> Spool<'a> {
             match step {
                 Step::End => {
                     let torn = limit > scanner.offset() && limit >= HEADER_BYTES as u64;
-                    bad_frames += unread_frames;
-                    if let Some(unread) = unread {
-                        found.lost_operations += unread.end.saturating_sub(expected);
-                        expected = expected.max(unread.end);
+                    // What stands at the end of a segment that is in use may not be written yet.
+                    if !is_live {
+                        bad_frames += unread_frames;
+                    }
+                    if let Some(unread) = unread.filter(|_| !is_live) {
+                        let from = expected.unwrap_or(unread.start);
+                        found.lost_operations += unread.end.saturating_sub(from);
+                        expected = Some(unread.end.max(from));
                         self.progress.next_seq = self.progress.next_seq.max(unread.end);
                     }
-                    self.expected = Some(expected);
+                    self.expected = expected;
                     if bad_frames > 0 && damage.is_none() {
                         damage = Some(format!("{bad_frames} of its frames are damaged"));
                     }
@@ -197,7 +203,7 @@ impl<'a> Spool<'a> {
                     // What was damaged before was told when what follows it was taken in.
                     bad_frames += std::mem::take(&mut unread_frames);
                     unread = None;
-                    expected = expected.max(seqs.end);
+                    expected = expected.max(Some(seqs.end));
                 }
                 Step::Batch(pending) => {
                     bad_frames += std::mem::take(&mut unread_frames);
@@ -206,14 +212,14 @@ impl<'a> Spool<'a> {
                     let Some((stamp, batch)) = behind(pending, self.progress.next_seq) else {
                         continue;
                     };
-                    let expected_here = if skipped.contains(&expected) {
-                        skipped.end
-                    } else {
-                        expected
+                    let from = match expected {
+                        Some(seq) if skipped.contains(&seq) => skipped.end,
+                        Some(seq) => seq,
+                        None => stamp.first_seq,
                     };
-                    found.lost_operations += stamp.first_seq.saturating_sub(expected_here);
+                    found.lost_operations += stamp.first_seq.saturating_sub(from);
                     self.progress.next_seq = stamp.first_seq + batch.rows() as u64;
-                    expected = self.progress.next_seq;
+                    expected = Some(self.progress.next_seq);
                     if !self.progress.beyond_log {
                         let first = stamp.ids.id(0);
                         if !in_log(&[first]).map_err(Failed::Log)?.is_empty() {

@@ -265,3 +265,38 @@ fn what_would_break_a_batch_is_refused() {
     };
     assert_eq!(refused(&many), "a bitmap has more bits than rows");
 }
+
+#[test]
+fn metadata_of_an_earlier_version_is_repaired() {
+    let mut builder = BatchBuilder::new(3);
+    let texts = [r#"{"x": "\ud800"}"#, r#"{"x": "\ud83d\ude00"}"#, "{}"];
+    for row in 0..texts.len() {
+        builder.seek(row);
+        let command = Value::Text("c".into());
+        builder.push(Field::Command, &command).unwrap();
+    }
+    let mut batch = builder.finish(Source::Record, texts.len()).0.unwrap();
+    let column = BatchColumn {
+        data: Data::Text(TextColumn {
+            bytes: texts.concat(),
+            ends: texts
+                .iter()
+                .scan(0, |end, text| {
+                    *end += text.len() as u32;
+                    Some(*end)
+                })
+                .collect(),
+        }),
+        valid: vec![0b111],
+        rows: texts.len(),
+    };
+    batch.columns[Field::Metadata as usize] = Some(column);
+    let mut bytes = Vec::new();
+    encode(&STAMP, &batch, &mut bytes);
+    let (_, read) = decode(&bytes).unwrap();
+    let read: Vec<_> = (0..3).map(|row| read.text(Field::Metadata, row)).collect();
+    assert_eq!(
+        read,
+        [Some(r#"{"x": "\ufffd"}"#), Some(texts[1]), Some(texts[2])]
+    );
+}
