@@ -100,6 +100,7 @@ impl Engine {
                 None
             }),
         };
+        let spool = spool.filter(|_| journaled.is_some());
         let (journal, recovery) = match journaled {
             Some((journal, recovery)) => (Some((journal, recovery.next_seq)), recovery),
             None => (None, Recovery::default()),
@@ -213,7 +214,7 @@ fn open_with_journal(
     host: Option<&Path>,
 ) -> Result<(Opened, Option<(Journal, Recovery)>), OpenError> {
     // Whoever has it may be about to let go of the log's file, or not have it yet.
-    let mut lock = wanted.path().map(take_lock).transpose()?;
+    let mut lock = wanted.path().map(take_lock).transpose()?.flatten();
     let mut opened = relocate::open(wanted, &mut lock)?;
     if let (Some(log), Some(host)) = (opened.store.place().path(), host) {
         // Before there is anything in its journal. What cannot be done now is tried, and told, when the host is added.
@@ -237,14 +238,16 @@ fn open_with_journal(
     Ok((opened, journaled))
 }
 
-/// The lock of the journal of a log at a path, taken before the log is opened.
-fn take_lock(path: &Path) -> Result<OwnerLock, OpenError> {
+/// The lock of the journal of a log at a path, taken before the log is opened. None where it cannot be taken for want of a
+/// directory or of permission: what is wrong with that shows better when the log is opened.
+fn take_lock(path: &Path) -> Result<Option<OwnerLock>, OpenError> {
     // Nothing is made beside what can be no log.
     store::check(path)?;
-    journal::take_lock(path).map_err(|error| match error {
-        journal::OpenError::Held { .. } => OpenError::Locked(error.to_string()),
-        error => OpenError::Unusable(unusable(error)),
-    })
+    match journal::take_lock(path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error @ journal::OpenError::Held { .. }) => Err(OpenError::Locked(error.to_string())),
+        Err(_) => Ok(None),
+    }
 }
 
 fn unusable(error: journal::OpenError) -> String {
@@ -263,13 +266,11 @@ pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Rec
 
 /// The journal in which a guest keeps its records for the log's owner.
 fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
-    Journal::open(path, next_seq, journal::SPOOL_LIMITS)
-        .map(Some)
-        .map_err(|error| {
-            format!(
-                "records cannot be kept for the log's owner; they end with this process ({error})"
-            )
-        })
+    let open = || Journal::open(path, next_seq, journal::SPOOL_LIMITS);
+    // A fault that passes is no reason to lose what a whole process records.
+    open().or_else(|_| open()).map(Some).map_err(|error| {
+        format!("records cannot be kept for the log's owner; they end with this process ({error})")
+    })
 }
 
 /// A log in memory in place of one that cannot be opened, and why.
