@@ -5,7 +5,7 @@ use super::pulse::Pulse;
 use super::registry;
 use super::relocate;
 use super::server::Serving;
-use super::shared::describe;
+use super::shared::{describe, keep_private};
 use super::spans::open_spans;
 use super::{Engine, Log, Observed, Role, Shared, WriterThread, PATH_VARIABLE};
 use crate::caller::Watcher;
@@ -50,7 +50,12 @@ impl Engine {
 
     fn add_host(&self, path: &Path) {
         let shared = &self.shared;
+        // An engine is opened for its first host.
+        let joins = !shared.observed.hosts().is_empty();
         shared.observed.add_host(path);
+        if !joins {
+            return;
+        }
         let status = shared.status();
         if let (Role::Owner, Place::File(log)) = (status.role, status.place) {
             shared.keep_private(&log);
@@ -217,8 +222,8 @@ fn open_with_journal(
     let mut lock = wanted.path().map(take_lock).transpose()?.flatten();
     let mut opened = relocate::open(wanted, &mut lock)?;
     if let (Some(log), Some(host)) = (opened.store.place().path(), host) {
-        // Before there is anything in its journal. What cannot be done now is tried, and told, when the host is added.
-        let _ = store::restrict(log, host);
+        // Before there is anything in its journal.
+        opened.notes.extend(keep_private(log, host));
     }
     let next_seq = opened.store.next_seq().map_err(OpenError::Unusable)?;
     let place = opened.store.place();

@@ -155,12 +155,8 @@ impl Shared {
     /// Makes a log no more open than the files of its hosts.
     pub fn keep_private(&self, log: &Path) {
         for host in self.observed.hosts() {
-            if let Err(error) = store::restrict(log, &host) {
-                self.note(format!(
-                    "{} may be open to more than {}: {error}",
-                    log.display(),
-                    host.display()
-                ));
+            if let Some(note) = keep_private(log, &host) {
+                self.note(note);
             }
         }
     }
@@ -236,6 +232,16 @@ impl Shared {
             max_bytes: settings.max_size_bytes(),
         }
     }
+}
+
+/// Makes a log no more open than the file of a host; what there is to say where that cannot be done.
+pub(super) fn keep_private(log: &Path, host: &Path) -> Option<String> {
+    let error = store::restrict(log, host).err()?;
+    Some(format!(
+        "{} may be open to more than {}: {error}",
+        log.display(),
+        host.display()
+    ))
 }
 
 /// What a question is told that would be answered without the newest operations.

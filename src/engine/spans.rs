@@ -25,8 +25,9 @@ pub fn open_spans(
     let without = |error: String| {
         format!("the file of spans cannot be used; spans are lost with the process ({error})")
     };
-    let opened = (1..OPEN_TRIES).find_map(|_| SpanFile::open(path).ok());
-    let opened = opened.map_or_else(|| SpanFile::open(path), Ok);
+    let open = || SpanFile::open(path);
+    // A fault that passes does not cost the spans.
+    let opened = open().or_else(|_| open()).or_else(|_| open());
     let (file, mut found) = opened.map_err(|error| without(error.to_string()))?;
     if !found.interrupted.is_empty() {
         let ids: Vec<u128> = found.interrupted.iter().map(|span| span.id).collect();
@@ -38,9 +39,6 @@ pub fn open_spans(
     }
     Ok((Some(file), found))
 }
-
-/// A fault that passes does not cost the spans.
-const OPEN_TRIES: usize = 3;
 
 fn journaled_spans(journal: &Journal, from_seq: u64) -> Result<HashSet<u128>, String> {
     let mut reader = journal.reader(from_seq);

@@ -234,15 +234,14 @@ pub(super) fn recover(
     let mut opened = Vec::with_capacity(numbers.len());
     for number in &numbers {
         match Scan::open(layer, names, *number) {
-            Ok((scan, _)) if matches!(scan.header, Header::Newer(_)) => {
-                let Header::Newer(version) = scan.header else {
-                    unreachable!("it was just seen to be one")
-                };
-                return Err(OpenError::Newer {
-                    path: scan.path,
-                    version,
-                });
-            }
+            Ok((
+                Scan {
+                    header: Header::Newer(version),
+                    path,
+                    ..
+                },
+                _,
+            )) => return Err(OpenError::Newer { path, version }),
             Ok(scan) => opened.push(scan),
             Err(error) if layer.is_strange(&error.path) => recovery.strange.push(error.path),
             Err(error) => return Err(error.into()),

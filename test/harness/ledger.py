@@ -76,6 +76,17 @@ def hold_back(session: duckdb.DuckDBPyConnection) -> None:
         time.sleep(0.05)
 
 
+def patiently(session: duckdb.DuckDBPyConnection, statement: str, seconds: float = 30) -> list[tuple]:
+    """Tries a statement until it works: what a fault has broken comes back by itself, but not at once."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return session.execute(statement).fetchall()
+        except Exception:
+            assert time.monotonic() < end, statement
+            time.sleep(0.1)
+
+
 def peak_rss_bytes() -> int:
     """What this process has had resident at most. Not from getrusage(), which begins with what its parent had."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]

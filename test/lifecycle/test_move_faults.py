@@ -7,8 +7,9 @@ from harness import faults, run_python
 
 # One fault each time, one step later than the time before, until a move has no more steps.
 SCRIPT = """
-import errno, sys, time
+import errno, sys
 from harness import connect, faults, record
+from harness.ledger import patiently
 directory, operations, error, times = sys.argv[1], int(sys.argv[2]), getattr(errno, sys.argv[3]), int(sys.argv[4])
 control = faults.control()
 session = connect(directory + "/kept.duckdb")
@@ -20,17 +21,8 @@ def value(sql):
 def log():
     return value("SELECT value FROM oplog_status() WHERE name = 'log'")
 
-def patiently(statement):
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return session.execute(statement).fetchall()
-        except Exception:
-            assert time.monotonic() < end, statement
-            time.sleep(0.1)
-
 def check(what):
-    patiently("CALL oplog_flush()")
+    patiently(session, "CALL oplog_flush()")
     recorded = [str(id) for (id,) in session.execute("SELECT id FROM operation_log ORDER BY seq").fetchall()]
     assert sorted(recorded) == sorted(ids), (what, len(recorded), len(set(recorded)), len(ids))
     numbers = session.execute("SELECT min(seq), count(DISTINCT seq), max(seq) FROM operation_log").fetchone()
@@ -94,8 +86,9 @@ def test_a_disk_that_fails_at_any_step_of_a_move(tmp_path, operations, error, ti
 
 
 CHANGES = """
-import errno, sys, time
+import errno, sys
 from harness import connect, faults
+from harness.ledger import patiently
 control = faults.control()
 session = connect(sys.argv[1])
 operations = int(sys.argv[2])
@@ -103,15 +96,6 @@ expected = {}
 
 def value(sql):
     return session.execute(sql).fetchone()[0]
-
-def patiently(statement):
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return session.execute(statement).fetchall()
-        except Exception:
-            assert time.monotonic() < end, statement
-            time.sleep(0.1)
 
 statements = [
     "SET oplog_retention = '{n} days'", "RESET oplog_retention", "SET oplog_retention = '{n} hours'",
@@ -130,8 +114,8 @@ for number, statement in enumerate(statements * 2, 2):
     except Exception:
         pass
     control.clear()
-    patiently(statement.format(n=number) if "drop" not in statement else "CALL oplog_flush()")
-    patiently("CALL oplog_flush()")
+    patiently(session, statement.format(n=number) if "drop" not in statement else "CALL oplog_flush()")
+    patiently(session, "CALL oplog_flush()")
     assert value("SELECT count(*) FROM operation_log") == count, statement
     assert value("SELECT count(*) - count(DISTINCT name) FROM oplog_alert_rules()") == 0, statement
     if "SET oplog" in statement:

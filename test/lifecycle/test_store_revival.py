@@ -11,7 +11,7 @@ from harness.ledger import Ledger, status
 SCENARIO = """
     import errno, os, sys, time
     from harness import connect, faults
-    from harness.ledger import recording, status
+    from harness.ledger import patiently, recording, status
     host, kind, error = sys.argv[1:]
     control = faults.control()
     session = connect(host)
@@ -47,14 +47,7 @@ SCENARIO = """
     time.sleep(0.3)
     control.clear()
     record(200)
-    end = time.monotonic() + 20
-    while True:
-        try:
-            session.execute("CALL oplog_flush()")
-            break
-        except Exception:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+    patiently(session, "CALL oplog_flush()", 20)
     (there,) = session.execute("SELECT count(*) FROM operation_log").fetchone()
     assert there == len(acknowledged), (there, len(acknowledged))
     healthy = dict(session.execute("SELECT component, status FROM oplog_health()").fetchall())
@@ -106,9 +99,9 @@ def test_totals_are_those_of_the_operations_after_commits_that_failed(connect, h
     """Several batches fail together, and are tried one by one then: each of them counts once."""
     run_python(
         """
-        import errno, sys, time
+        import errno, sys
         from harness import connect, faults
-        from harness.ledger import hold_back
+        from harness.ledger import hold_back, patiently
         control = faults.control()
         session = connect(sys.argv[1])
         session.execute("SELECT oplog_record({command: 'import'})").fetchall()
@@ -123,14 +116,7 @@ def test_totals_are_those_of_the_operations_after_commits_that_failed(connect, h
             except Exception:
                 pass
         control.clear()
-        end = time.monotonic() + 20
-        while True:
-            try:
-                session.execute("CALL oplog_flush()")
-                break
-            except Exception:
-                assert time.monotonic() < end
-                time.sleep(0.1)
+        patiently(session, "CALL oplog_flush()", 20)
         assert session.execute("SELECT count(*) FROM operation_log").fetchall() == [(61,)]
         session.close()
         """,
@@ -147,9 +133,9 @@ def test_what_cannot_be_cut_off_the_write_ahead_log_hides_nothing(connect, host)
     """Half of a commit stays in it; what is committed behind that is read back all the same."""
     said = run_python(
         """
-        import errno, os, sys, time
+        import errno, os, sys
         from harness import connect, faults
-        from harness.ledger import hold_back, recording
+        from harness.ledger import hold_back, patiently, recording
         control = faults.control()
         session = connect(sys.argv[1])
         acknowledged = []
@@ -158,13 +144,7 @@ def test_what_cannot_be_cut_off_the_write_ahead_log_hides_nothing(connect, host)
             acknowledged.extend(i for i, in session.execute(recording(name, rows)).fetchall())
 
         def flush():
-            end = time.monotonic() + 20
-            while True:
-                try:
-                    return session.execute("CALL oplog_flush()").fetchall()
-                except Exception:
-                    assert time.monotonic() < end
-                    time.sleep(0.1)
+            patiently(session, "CALL oplog_flush()", 20)
 
         record("before", 10)
         hold_back(session)

@@ -2,18 +2,10 @@
 
 use super::*;
 use crate::journal::segment::Names;
-use crate::journal::tests::{append, batch};
+use crate::journal::tests::{append, batch, Directory};
 use crate::journal::{Journal, Limits};
 
-struct Directory(PathBuf);
-
 impl Directory {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("oplog-spools-{:x}", fastrand::u64(..)));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
     fn log(&self) -> PathBuf {
         self.0.join("app.oplog")
     }
@@ -36,21 +28,6 @@ impl Directory {
             .take_while(|path| path.exists())
             .collect()
     }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(&self.0)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn look(spools: &mut Spools) -> Found {
@@ -69,7 +46,7 @@ fn flip(path: &Path, at: usize) {
 
 #[test]
 fn what_is_taken_in_is_deleted_and_leaves_nothing() {
-    let directory = Directory::new();
+    let directory = Directory::new("spool-taken");
     assert!(directory.spool(0, &[3, 2, 9, 9, 9]).len() > 1);
     let mut spools = Spools::beside(vec![directory.log()], &[]);
     let found = look(&mut spools);
@@ -86,7 +63,7 @@ fn what_is_taken_in_is_deleted_and_leaves_nothing() {
 #[cfg(unix)]
 #[test]
 fn what_is_no_regular_file_is_left_alone_and_keeps_nobody_out() {
-    let directory = Directory::new();
+    let directory = Directory::new("spool-strange");
     directory.spool(5, &[1, 2]);
     let path = |name: &str| directory.0.join(format!("app.oplog.spool-{name}"));
     std::fs::create_dir(path("1-1-0.journal.000001")).unwrap();
@@ -112,7 +89,7 @@ fn what_is_no_regular_file_is_left_alone_and_keeps_nobody_out() {
 
 #[test]
 fn a_flipped_bit_is_told_and_costs_its_frame_only() {
-    let directory = Directory::new();
+    let directory = Directory::new("spool-flipped");
     let segments = directory.spool(0, &[3, 2, 9, 9, 9]);
     let whole = directory.spool(1, &[4]);
     // In the body of the first frame.
@@ -132,7 +109,7 @@ fn a_flipped_bit_is_told_and_costs_its_frame_only() {
 #[test]
 fn damage_to_a_head_and_to_the_last_frame_is_told_too() {
     for (at_end, lost) in [(false, 3 + 2), (true, 9)] {
-        let directory = Directory::new();
+        let directory = Directory::new("spool-ends");
         let segments = directory.spool(0, &[3, 2, 9, 9, 9]);
         if at_end {
             let last = segments.last().unwrap();
@@ -148,7 +125,7 @@ fn damage_to_a_head_and_to_the_last_frame_is_told_too() {
 
 #[test]
 fn a_spool_of_a_newer_format_waits_for_a_newer_owner() {
-    let directory = Directory::new();
+    let directory = Directory::new("spool-newer");
     let segments = directory.spool(0, &[3]);
     let mut bytes = std::fs::read(&segments[0]).unwrap();
     bytes[8] = 9;
@@ -166,7 +143,7 @@ fn a_spool_of_a_newer_format_waits_for_a_newer_owner() {
 
 #[test]
 fn a_header_of_another_segment_is_damage() {
-    let directory = Directory::new();
+    let directory = Directory::new("spool-header");
     let segments = directory.spool(0, &[3]);
     let other = segments[0].with_extension("000007");
     std::fs::rename(&segments[0], &other).unwrap();
@@ -177,7 +154,7 @@ fn a_header_of_another_segment_is_damage() {
 
 #[test]
 fn the_batches_are_those_that_were_recorded() {
-    let directory = Directory::new();
+    let directory = Directory::new("spool-batches");
     directory.spool(0, &[3, 1]);
     let found = look(&mut Spools::beside(vec![directory.log()], &[]));
     let read: Vec<_> = found

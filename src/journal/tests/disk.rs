@@ -2,36 +2,6 @@
 
 use super::*;
 use crate::journal::error::OpenError;
-use crate::journal::file::{Disk, FileLayer};
-use std::path::PathBuf;
-
-/// A directory of its own, removed at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let name = format!("oplog-journal-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn names(&self) -> Vec<String> {
-        let names = Disk::beside(&self.0).list(&self.0).unwrap();
-        let mut names: Vec<_> = names
-            .into_iter()
-            .map(|n| n.into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 #[test]
 fn a_journal_lives_and_leaves_nothing() {

@@ -10,16 +10,45 @@ pub mod simulated;
 
 use super::durable::{Journal, Limits};
 use super::error::AppendError;
+use super::file::{Disk, FileLayer};
 use super::frame::Frame;
 use super::recover::Recovery;
 use crate::record::{
     codec, Batch, BatchBuilder, Field, IdGenerator, Pending, Source, Stamp, Value,
 };
 use simulated::Files;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const SIDECAR: &str = "dir/app.oplog";
+
+/// A directory of its own, removed at the end.
+pub struct Directory(pub PathBuf);
+
+impl Directory {
+    pub fn new(name: &str) -> Self {
+        let name = format!("oplog-journal-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        let names = Disk::beside(&self.0).list(&self.0).unwrap();
+        let mut names: Vec<_> = names
+            .into_iter()
+            .map(|n| n.into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 /// A batch that is told from every other by its tag.
 pub fn batch(tag: u64, rows: usize) -> Batch {
