@@ -167,7 +167,7 @@ impl Engine {
     /// Refuses in a forked child, and is asked before anything else: there, locks may be held for good by threads that
     /// the child does not have.
     pub fn check_process(&self) -> Result<(), String> {
-        if self.process == crate::process::id() {
+        if self.process == crate::system::process::id() {
             return Ok(());
         }
         Err(format!(

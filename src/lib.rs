@@ -8,34 +8,31 @@
 mod alerts;
 mod calendar;
 mod caller;
-mod clock;
+mod duckdb;
 mod engine;
 mod excerpt;
 mod files;
 mod functions;
-mod host;
 mod journal;
 mod json;
 mod metrics;
-mod process;
 mod record;
-mod resources;
 mod serve;
 mod settings;
 mod spans;
 mod store;
-mod trusted_clock;
+mod system;
 mod writer;
 
+use duckdb::{ExtensionAccess, ExtensionInfo, Host, Interruption};
 use functions::{
     active, alerts as alerting, describe, figures, finish, metrics as exposition, policy, publish,
     readings, record as recording, relations, serve as serving, start, version, Session,
 };
-use host::{ExtensionAccess, ExtensionInfo, Host, Interruption};
 use std::sync::Arc;
 
 fn register(host: &Host<'_>) -> Result<(), String> {
-    process::watch(host::fork_mark);
+    system::process::watch();
     caller::ask(|| {
         Interruption::current().map(|query| Arc::new(move || query.is_set()) as caller::GivesUp)
     });
@@ -86,5 +83,5 @@ pub unsafe extern "C" fn oplog_init_c_api(
     access: *const ExtensionAccess,
 ) -> bool {
     // SAFETY: called by DuckDB as the entry point, with its own arguments.
-    unsafe { host::load(info, access, register) }
+    unsafe { duckdb::load(info, access, register) }
 }

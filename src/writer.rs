@@ -9,10 +9,9 @@ use crate::alerts::{Rule, RuleChange};
 use crate::engine::{spool_places, Shared};
 use crate::journal::{Durability, Origin, Spools};
 use crate::metrics::Totals;
-use crate::resources::SAMPLE_INTERVAL_US;
 use crate::settings::{Setting, Value};
 use crate::store::{Clock, Place, Purged, Store};
-use crate::trusted_clock::TrustedClock;
+use crate::system::{TrustedClock, SAMPLE_INTERVAL_US};
 use revive::Failures;
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -55,7 +54,7 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         unstored: BTreeMap::new(),
         retention_at: Instant::now() + RETENTION_INTERVAL,
         failures: Failures::default(),
-        clock: TrustedClock::new(crate::clock::now_us(), None, Instant::now()),
+        clock: TrustedClock::new(crate::system::clock::now_us(), None, Instant::now()),
         spools: None,
         knows_spool_places: true,
         spools_stored: Vec::new(),
@@ -270,7 +269,7 @@ impl Writer<'_> {
 
     fn purge(&mut self) -> Result<Purged, String> {
         self.retention_at = Instant::now() + RETENTION_INTERVAL;
-        let wall_us = crate::clock::now_us();
+        let wall_us = crate::system::clock::now_us();
         let figures = &self.shared.metrics.figures;
         figures.retention_at_seconds.set(wall_us as f64 / 1e6);
         let now_us = self.clock.now_us(wall_us, Instant::now());
@@ -294,7 +293,7 @@ impl Writer<'_> {
 
     /// Goes on with what the log knows of the time.
     fn set_clock(&mut self) {
-        let wall_us = crate::clock::now_us();
+        let wall_us = crate::system::clock::now_us();
         let known = self.store.clock().ok().flatten().map(|clock| {
             // What an earlier process has seen, and this one too, is no jump.
             if wall_us >= clock.seen_us {

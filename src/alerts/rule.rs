@@ -3,7 +3,7 @@
 use super::{Metric, Source};
 use crate::calendar::{format_interval, parse_interval_us};
 use crate::excerpt::excerpt;
-use crate::resources::HISTORY_US;
+use crate::system::HISTORY_US;
 
 /// Periods and `hold_for` may be as long as errors are kept by default.
 const INTERVAL_US_MAX: i64 = 30 * 86_400_000_000;

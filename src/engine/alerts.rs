@@ -3,8 +3,8 @@
 use super::{Engine, Shared};
 use crate::alerts::{Judgement, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
 use crate::caller;
-use crate::resources::History;
 use crate::store::Reader;
+use crate::system::History;
 use crate::writer::Command;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ impl Shared {
         let reader = self.read(None)?;
         let place = self.status().place;
         let history = self.observed.history(place.path());
-        let now_us = crate::clock::now_us();
+        let now_us = crate::system::clock::now_us();
         let mut alerts = Vec::new();
         for rule in reader.rules()?.into_iter().filter(|rule| rule.enabled) {
             let judgement = match rule.metric.source {
@@ -123,7 +123,7 @@ fn judge_process(rule: &Rule, history: &History, now_us: i64) -> Judgement {
 mod tests {
     use super::*;
     use crate::alerts::State;
-    use crate::resources::{Resources, Sample};
+    use crate::system::{Sample, Usage};
 
     const SECOND: i64 = 1_000_000;
 
@@ -156,12 +156,12 @@ mod tests {
         for step in 0..=24 {
             history.push(Sample {
                 at_us: now_us - (24 - step) * 5 * SECOND,
-                resources: Resources {
+                usage: Usage {
                     cpu_seconds: Some(step as f64 * 5.0 * 2.0 * cpu),
                     resident_bytes: Some(memory),
                     machine_cpus: Some(2.0),
                     machine_memory_bytes: Some(100),
-                    ..Resources::default()
+                    ..Usage::default()
                 },
                 disk_percent: Some(disk),
             });
@@ -186,10 +186,10 @@ mod tests {
         for second in [0, 5, 10] {
             history.push(Sample {
                 at_us: now_us - (10 - second) * SECOND,
-                resources: Resources {
+                usage: Usage {
                     cpu_seconds: Some(second as f64),
                     machine_cpus: Some(1.0),
-                    ..Resources::default()
+                    ..Usage::default()
                 },
                 disk_percent: None,
             });

@@ -6,7 +6,7 @@ pub use components::{Component, Status};
 
 use super::Shared;
 use crate::alerts::State;
-use crate::resources::Disk;
+use crate::system::Disk;
 use components::{components, Facts};
 
 impl Shared {
@@ -35,7 +35,7 @@ impl Shared {
         let mut files = observed.hosts();
         files.extend(path.clone());
         components(&Facts {
-            now_us: crate::clock::now_us(),
+            now_us: crate::system::clock::now_us(),
             role: status.role,
             path,
             spool: status.spool,

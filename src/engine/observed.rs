@@ -1,8 +1,8 @@
 //! What is observed in the background, for alerts and health.
 
 use super::lock;
-use crate::resources::{Disk, History, Resources, Sample};
 use crate::store::Purged;
+use crate::system::{Disk, History, Sample, Usage};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -28,7 +28,7 @@ pub struct Observed {
 impl Observed {
     pub fn new() -> Self {
         Self {
-            opened_us: crate::clock::now_us(),
+            opened_us: crate::system::clock::now_us(),
             history: Mutex::default(),
             hosts: Mutex::default(),
             retention: Mutex::default(),
@@ -58,8 +58,8 @@ impl Observed {
             .map(|disk| disk.used_percent())
             .reduce(f64::max);
         Sample {
-            at_us: crate::clock::now_us(),
-            resources: Resources::sample(),
+            at_us: crate::system::clock::now_us(),
+            usage: Usage::sample(),
             disk_percent,
         }
     }
@@ -79,7 +79,7 @@ impl Observed {
 
     pub fn note_retention(&self, outcome: Result<Purged, String>, ahead_us: Option<i64>) {
         *lock(&self.retention) = Some(RetentionRun {
-            at_us: crate::clock::now_us(),
+            at_us: crate::system::clock::now_us(),
             outcome,
             ahead_us,
         });

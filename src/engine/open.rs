@@ -174,7 +174,7 @@ impl Engine {
             })
             .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
         let engine = Self {
-            process: crate::process::id(),
+            process: crate::system::process::id(),
             shared,
             writer: Mutex::new(Some(WriterThread { handle, ended })),
             registered,

@@ -96,7 +96,7 @@ impl Shared {
 impl Engine {
     /// Starts a span for each operation, all or none; returns their ids.
     pub fn start_spans(&self, operations: &Batch) -> Result<Vec<u128>, String> {
-        let now_us = crate::clock::now_us();
+        let now_us = crate::system::clock::now_us();
         let ids = self.shared.queue.take_ids(now_us, operations.rows());
         let spans: Vec<Started> = (0..operations.rows())
             .map(|row| {

@@ -15,7 +15,7 @@ use std::io;
 pub struct Lock {
     // Dropped first: the file's number may be another one's after that.
     #[cfg(unix)]
-    _closed_in_child: crate::host::ClosedInChild,
+    _closed_in_child: crate::system::ClosedInChild,
     file: File,
 }
 
@@ -27,7 +27,7 @@ impl Lock {
         }
         Ok(Some(Self {
             #[cfg(unix)]
-            _closed_in_child: crate::host::ClosedInChild::new(&file),
+            _closed_in_child: crate::system::ClosedInChild::new(&file),
             file,
         }))
     }

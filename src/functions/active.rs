@@ -1,8 +1,8 @@
 //! `oplog_active()`: the spans that are running.
 
 use super::figures::{Answer, Figure, Value};
+use crate::duckdb::TypeId;
 use crate::engine::Engine;
-use crate::host::TypeId;
 use crate::record::Field;
 
 pub const ACTIVE: Figure = Figure {

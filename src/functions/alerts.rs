@@ -5,8 +5,8 @@ use super::policy::{Effect, Effects};
 use super::Session;
 use crate::alerts::{Rule, RuleChange};
 use crate::calendar::format_interval;
+use crate::duckdb::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::engine::Engine;
-use crate::host::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 
 type Column = (&'static str, TypeId, &'static str);
 

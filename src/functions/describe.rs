@@ -1,8 +1,8 @@
 //! `oplog_describe`.
 
 use super::{Documentation, Session};
+use crate::duckdb::{Cell, Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::excerpt::excerpt;
-use crate::host::{Cell, Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::metrics::Kind;
 
 /// What the reference says of it.

@@ -2,9 +2,9 @@
 
 use super::policy::{Effect, Effects};
 use super::Session;
+use crate::duckdb::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::engine::Engine;
 use crate::excerpt::excerpt;
-use crate::host::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::settings::Setting;
 use std::path::Path;
 
@@ -248,7 +248,11 @@ impl Scan {
 
     /// Fills a chunk; zero rows are the end.
     pub fn next_into(&mut self, output: &mut TableOutput) -> usize {
-        let chunk: Vec<Vec<Value>> = self.rows.by_ref().take(crate::host::VECTOR_SIZE).collect();
+        let chunk: Vec<Vec<Value>> = self
+            .rows
+            .by_ref()
+            .take(crate::duckdb::VECTOR_SIZE)
+            .collect();
         for (to, from) in self.columns.iter().enumerate() {
             if matches!(
                 chunk.first().and_then(|row| row.get(*from)),

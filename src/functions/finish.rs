@@ -2,7 +2,9 @@
 
 use super::operation::{Plan, Reader, Row};
 use super::{Documentation, Session};
-use crate::host::{Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::duckdb::{
+    Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
+};
 use crate::record::{parse_id, Moment, Value};
 
 /// What the reference says of it.

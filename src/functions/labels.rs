@@ -1,7 +1,7 @@
 //! Labels as arguments: a MAP or a STRUCT of names and values.
 
+use crate::duckdb::{Cell, Column, LogicalType, TypeId};
 use crate::excerpt::excerpt;
-use crate::host::{Cell, Column, LogicalType, TypeId};
 use crate::metrics::pack;
 use std::borrow::Cow;
 

@@ -2,8 +2,10 @@
 
 use super::labels::Labels;
 use super::{Documentation, Session};
+use crate::duckdb::{
+    Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
+};
 use crate::excerpt::excerpt;
-use crate::host::{Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::metrics::{Format, Registry, Sample, Samples};
 use std::borrow::Cow;
 use std::marker::PhantomData;

@@ -25,10 +25,10 @@ mod status;
 pub mod version;
 
 use crate::calendar::{Interval, Zone};
-use crate::engine::Engine;
-use crate::host::{
+use crate::duckdb::{
     ColumnMut, Context, Host, OptionDeclaration, Setting as HostSetting, TypeId, Value as HostValue,
 };
+use crate::engine::Engine;
 use crate::settings::{Setting, Type, Value};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};

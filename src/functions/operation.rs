@@ -1,7 +1,7 @@
 //! Operations as arguments: a STRUCT or JSON, read into a batch, for every function that takes one.
 
 use crate::calendar::Zone;
-use crate::host::{write_json, Cell, Column, LogicalType, NotUtf8, TypeId};
+use crate::duckdb::{write_json, Cell, Column, LogicalType, NotUtf8, TypeId};
 use crate::record::{
     accepts, push_json, Batch, BatchBuilder, ColumnWriter, Field, Kind, Moment, Problem, Source,
     Value,

@@ -4,8 +4,8 @@ use crate::calendar::{
     format_interval, parse_time, Buckets, Interval, Unread, Width, Zone, FIRST_US, INFINITY_US,
     LAST_US, MINUS_INFINITY_US,
 };
+use crate::duckdb::{Cell, TableBind, TypeId};
 use crate::excerpt::excerpt;
-use crate::host::{Cell, TableBind, TypeId};
 use crate::record::{parse_id, Field, Value, LOGGED_STATUSES};
 use crate::store::Parameter as Bound;
 

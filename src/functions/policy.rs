@@ -3,7 +3,7 @@
 //! it, and is asked for here each time it starts.
 
 use super::Session;
-use crate::host::{Context, Host, Table, TableBind, TableOutput, TypeId};
+use crate::duckdb::{Context, Host, Table, TableBind, TableOutput, TypeId};
 
 /// What a function does beyond reading the log and adding to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

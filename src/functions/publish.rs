@@ -2,7 +2,9 @@
 
 use super::labels::{LabelColumn, Labels};
 use super::{Documentation, Session};
-use crate::host::{Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::duckdb::{
+    Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
+};
 use crate::metrics::{Family, Kind, Stage};
 use std::marker::PhantomData;
 use std::sync::Arc;

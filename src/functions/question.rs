@@ -2,8 +2,8 @@
 
 use super::parameters::Arguments;
 use super::readings::Reading;
+use crate::duckdb::Statement;
 use crate::engine::Shared;
-use crate::host::Statement;
 use crate::store::{self, Parameter as Bound};
 
 /// Whether an error of the log's DuckDB is about memory.
@@ -34,7 +34,7 @@ impl Question {
     pub fn prepare(&self, shared: &Shared) -> Result<Statement, String> {
         if self.has_buckets() {
             // A width that cannot work fails here already.
-            self.arguments.buckets(crate::clock::now_us())?;
+            self.arguments.buckets(crate::system::clock::now_us())?;
         }
         let (filters, _) = self.arguments.filters(0)?;
         shared
@@ -44,7 +44,7 @@ impl Question {
 
     /// The statement that answers now; `listed` is what it selects. It sees everything recorded so far.
     pub fn ask(&self, shared: &Shared, listed: &str) -> Result<Statement, String> {
-        let now_us = crate::clock::now_us();
+        let now_us = crate::system::clock::now_us();
         let mut arguments = self.arguments.clone();
         if self.has_buckets() {
             // Buckets end somewhere, and so do the operations that they count.

@@ -8,10 +8,10 @@ use super::policy::{Effect, Effects};
 use super::question::{is_out_of_memory, told, Question};
 use super::Session;
 use crate::caller::Watched;
-use crate::engine::Shared;
-use crate::host::{
+use crate::duckdb::{
     Context, LogicalType, Rows, Table, TableBind, TableOutput, TypeId, Value, VECTOR_SIZE,
 };
+use crate::engine::Shared;
 use crate::store::Parameter as Bound;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
@@ -241,7 +241,7 @@ pub const ALL: &[Reading] = &[
 fn retention_figures(shared: &Shared) -> Named {
     use crate::settings::Setting;
     let settings = shared.settings();
-    let now_us = crate::clock::now_us();
+    let now_us = crate::system::clock::now_us();
     let keep = |setting| Bound::Text(settings.get(setting).to_string());
     let before =
         |keep_us: Option<i64>| keep_us.map_or(Bound::Null, |keep_us| Bound::Time(now_us - keep_us));

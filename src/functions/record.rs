@@ -3,7 +3,7 @@
 use super::operation::{Operations, Plan, Reader, Row};
 use super::{Documentation, Session};
 use crate::calendar::Zone;
-use crate::host::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::record::{Field, Moment};
 
 /// What the reference says of it.

@@ -9,7 +9,7 @@ use super::{
     active, describe, finish, metrics, publish, record, relations, serve, start, version,
     Documentation,
 };
-use crate::host::TypeId;
+use crate::duckdb::TypeId;
 use crate::record::{Field, Kind};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;

@@ -3,7 +3,7 @@
 //! DuckDB tells a replacement scan the last part of a name only, so `engine` stands for `oplog.engine`.
 
 use super::{question::Question, readings, Session};
-use crate::host::{Answer, OptionDeclaration, TypeId};
+use crate::duckdb::{Answer, OptionDeclaration, TypeId};
 
 const ENGINE: &str = include_str!("../../sql/engine/engine.sql");
 const MEMORY_LIMIT: &str = include_str!("../../sql/engine/memory_limit.sql");

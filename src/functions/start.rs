@@ -2,7 +2,7 @@
 
 use super::operation::{Operations, Plan, Reader, Row};
 use super::{Documentation, Session};
-use crate::host::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::record::Moment;
 
 /// What the reference says of it.

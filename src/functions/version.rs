@@ -1,7 +1,7 @@
 //! `oplog_version()`.
 
 use super::Documentation;
-use crate::host::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 
 /// What the reference says of it.
 #[cfg_attr(

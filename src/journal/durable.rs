@@ -137,7 +137,7 @@ impl Shared {
 
     /// Refuses in a forked child. Asked before any lock is taken: in the child it may be locked for good.
     pub fn owned(&self) -> Result<(), Forked> {
-        if crate::process::id() == self.process {
+        if crate::system::process::id() == self.process {
             Ok(())
         } else {
             Err(Forked {
@@ -207,7 +207,7 @@ impl Journal {
             layer,
             names,
             limits,
-            process: crate::process::id(),
+            process: crate::system::process::id(),
             syncing: Mutex::new(Syncing::new(recovery.next_seq)),
             synced: Condvar::new(),
             state: Mutex::new(state),

@@ -25,7 +25,7 @@ impl OwnerLock {
                 return Ok(Some(Self {
                     _lock: lock,
                     path: path.to_path_buf(),
-                    process: crate::process::id(),
+                    process: crate::system::process::id(),
                 }));
             }
         }
@@ -53,7 +53,7 @@ const REMOVED_MEANWHILE_MAX: usize = 100;
 impl Drop for OwnerLock {
     fn drop(&mut self) {
         // In a forked child the lock is not held, and the file is the parent's.
-        if self.process == crate::process::id() {
+        if self.process == crate::system::process::id() {
             // Removed while locked: whoever has opened it meanwhile sees that it is no longer at its path. If it cannot
             // be removed it stays, an empty file that the next owner uses.
             let _ = std::fs::remove_file(&self.path);

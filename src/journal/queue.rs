@@ -263,7 +263,7 @@ impl Queue {
             }
             let (state, ids) = &mut *guard;
             // Taken under the lock: default timestamps rise with `seq`.
-            let now_us = crate::clock::now_us();
+            let now_us = crate::system::clock::now_us();
             let stamp = Stamp {
                 first_seq: state.next_seq,
                 ids: origin.map_or_else(|| ids.take(now_us, rows), |origin| origin.ids),

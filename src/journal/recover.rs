@@ -260,7 +260,7 @@ pub(super) fn recover(
         .strange
         .extend(scans.drain(far..).map(|scan| scan.path));
     let mut segments = VecDeque::new();
-    let now_s = crate::clock::now_us() as u64 / 1_000_000;
+    let now_s = crate::system::clock::now_us() as u64 / 1_000_000;
     for (index, scan) in scans.iter().enumerate() {
         let next = scans[index + 1..].iter().find_map(|scan| scan.seqs.clone());
         let mut bytes = scan.bytes;

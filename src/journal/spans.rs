@@ -80,7 +80,7 @@ impl SpanFile {
         path: PathBuf,
         names: Names,
     ) -> Result<(Self, Found), OpenError> {
-        let now_s = crate::clock::now_us() as u64 / 1_000_000;
+        let now_s = crate::system::clock::now_us() as u64 / 1_000_000;
         let mut file = Self {
             layer,
             aside: names.spans_set_aside(now_s),

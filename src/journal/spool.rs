@@ -43,8 +43,8 @@ pub fn spool_beside(log: &Path) -> PathBuf {
     PathBuf::from(format!(
         "{}{SPOOL}{}-{}-{}",
         log.display(),
-        crate::clock::now_us() / 1000,
-        crate::process::id(),
+        crate::system::clock::now_us() / 1000,
+        crate::system::process::id(),
         COUNT.fetch_add(1, Ordering::Relaxed)
     ))
 }
@@ -298,7 +298,7 @@ fn take_in(
 /// have been guests.
 fn set_aside(log: &Path, number: u64, finished: &[Finished]) -> PathBuf {
     let names = Names::beside(log);
-    let now_s = crate::clock::now_us() as u64 / 1_000_000;
+    let now_s = crate::system::clock::now_us() as u64 / 1_000_000;
     recover::limit_set_aside(&Disk::beside(log), &names);
     (0..)
         .map(|attempt| names.set_aside(number, now_s, attempt))

@@ -81,7 +81,7 @@ impl Metrics {
     pub fn restore(&self, stored: &[StoredFamily]) {
         self.registry.restore(stored);
         let began_us = self.operations.began_us();
-        let began_us = began_us.unwrap_or_else(crate::clock::now_us);
+        let began_us = began_us.unwrap_or_else(crate::system::clock::now_us);
         self.figures.totals_began_seconds.set(began_us as f64 / 1e6);
     }
 

@@ -2,11 +2,11 @@
 
 use super::family::{Family, Kind, Owner};
 use super::Registry;
-use crate::resources::{Disk, Resources};
+use crate::system::{Disk, Usage};
 use std::path::Path;
 use std::sync::Arc;
 
-type Read = fn(&Resources) -> Option<f64>;
+type Read = fn(&Usage) -> Option<f64>;
 
 fn whole(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)
@@ -18,67 +18,67 @@ const PROCESS: [(&str, Kind, &str, Read); 11] = [
         "process_cpu_seconds_total",
         Kind::Counter,
         "CPU time that the process has used, user and system.",
-        |resources| resources.cpu_seconds,
+        |usage| usage.cpu_seconds,
     ),
     (
         "process_resident_memory_bytes",
         Kind::Gauge,
         "Memory of the process that is resident.",
-        |resources| whole(resources.resident_bytes),
+        |usage| whole(usage.resident_bytes),
     ),
     (
         "process_virtual_memory_bytes",
         Kind::Gauge,
         "Virtual memory of the process.",
-        |resources| whole(resources.virtual_bytes),
+        |usage| whole(usage.virtual_bytes),
     ),
     (
         "process_open_fds",
         Kind::Gauge,
         "Files that the process has open.",
-        |resources| whole(resources.open_fds),
+        |usage| whole(usage.open_fds),
     ),
     (
         "process_max_fds",
         Kind::Gauge,
         "Files that the process may have open.",
-        |resources| whole(resources.max_fds),
+        |usage| whole(usage.max_fds),
     ),
     (
         "process_threads",
         Kind::Gauge,
         "Threads of the process.",
-        |resources| whole(resources.threads),
+        |usage| whole(usage.threads),
     ),
     (
         "process_start_time_seconds",
         Kind::Gauge,
         "When the process began, in seconds since 1970.",
-        |resources| resources.start_time_seconds,
+        |usage| usage.start_time_seconds,
     ),
     (
         "process_disk_read_bytes_total",
         Kind::Counter,
         "Bytes that the process had read from disk.",
-        |resources| whole(resources.disk_read_bytes),
+        |usage| whole(usage.disk_read_bytes),
     ),
     (
         "process_disk_written_bytes_total",
         Kind::Counter,
         "Bytes that the process had written to disk.",
-        |resources| whole(resources.disk_written_bytes),
+        |usage| whole(usage.disk_written_bytes),
     ),
     (
         "oplog_machine_cpus",
         Kind::Gauge,
         "CPUs that the process may use.",
-        |resources| resources.machine_cpus,
+        |usage| usage.machine_cpus,
     ),
     (
         "oplog_machine_memory_bytes",
         Kind::Gauge,
         "Memory that the process may use.",
-        |resources| whole(resources.machine_memory_bytes),
+        |usage| whole(usage.machine_memory_bytes),
     ),
 ];
 
@@ -123,10 +123,10 @@ impl ProcessMetrics {
 
     /// Measures now. `databases` are label values and files.
     pub fn measure(&self, databases: &[(&str, &Path)]) {
-        let resources = Resources::sample();
+        let usage = Usage::sample();
         for (family, read) in &self.process {
             // What is not known on a system has no series.
-            if let Some(value) = read(&resources) {
+            if let Some(value) = read(&usage) {
                 family.find(std::iter::empty(), 1).series.set(value);
             }
         }

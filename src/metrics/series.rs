@@ -101,7 +101,7 @@ impl Series {
         Self {
             key,
             labels: labels.into(),
-            created_at_us: AtomicU64::new(crate::clock::now_us() as u64),
+            created_at_us: AtomicU64::new(crate::system::clock::now_us() as u64),
             live: Cell::new(bounds),
             committed: from_operations.then(|| Box::new(Cell::new(bounds))),
         }

@@ -114,7 +114,7 @@ pub async fn serve(
 struct Socket {
     // Before the stream, since that is the order in which they are dropped.
     #[cfg(unix)]
-    _closed_in_child: crate::host::ClosedInChild,
+    _closed_in_child: crate::system::ClosedInChild,
     stream: TcpStream,
 }
 
@@ -122,7 +122,7 @@ impl Socket {
     fn new(stream: TcpStream) -> Self {
         Self {
             #[cfg(unix)]
-            _closed_in_child: crate::host::ClosedInChild::new(&stream),
+            _closed_in_child: crate::system::ClosedInChild::new(&stream),
             stream,
         }
     }

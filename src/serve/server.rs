@@ -122,7 +122,7 @@ impl Drop for Server {
 async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::Receiver<bool>) {
     // Declared behind the listener, and so dropped before it.
     #[cfg(unix)]
-    let closed_in_child = crate::host::ClosedInChild::new(&listener);
+    let closed_in_child = crate::system::ClosedInChild::new(&listener);
     let slots = Slots::new(answering.has_token());
     let mut connections = JoinSet::new();
     let mut stopping = stop.clone();

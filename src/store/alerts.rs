@@ -5,7 +5,7 @@ use crate::alerts::{
     pattern, unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX,
 };
 use crate::caller::Watcher;
-use crate::host::{Cell, Connection, Rows};
+use crate::duckdb::{Cell, Connection, Rows};
 
 const RULES: &str = include_str!("../../sql/alerts/rules.sql");
 const PUT_RULE: &str = include_str!("../../sql/alerts/put_rule.sql");

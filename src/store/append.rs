@@ -1,7 +1,7 @@
 //! Appending batches: from the record path's columns to DuckDB's, a full vector at a time.
 
 use super::{schema, Segments, SettingChange, Store};
-use crate::host::{Appender, OwnedChunk, TypeId, VECTOR_SIZE};
+use crate::duckdb::{Appender, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::metrics::Changes;
 use crate::record::{Batch, Field, Kind, Pending, Stamp};
 

@@ -25,7 +25,7 @@ pub use read::{Parameter, Reader};
 pub use relocate::{Copying, Mark};
 pub use retain::{Purged, RetentionPolicy};
 
-use crate::host::{Connection, Instance};
+use crate::duckdb::{Connection, Instance};
 use hold::Hold;
 use segments::Segments;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ impl Store {
 
     /// The settings that were set, by name.
     pub fn settings(&self) -> Result<Vec<(String, String)>, String> {
-        use crate::host::Cell;
+        use crate::duckdb::Cell;
         Ok(self
             .connection
             .query("SELECT name, value FROM settings ORDER BY name")?
@@ -107,7 +107,7 @@ impl Store {
 
     /// How far each spool has been taken in, by its name.
     pub fn spool_positions(&self) -> Result<Vec<(String, u64)>, String> {
-        use crate::host::Cell;
+        use crate::duckdb::Cell;
         Ok(self
             .connection
             .query("SELECT name, next_seq FROM spools ORDER BY name")?

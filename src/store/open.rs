@@ -5,8 +5,8 @@ use super::hold::{self, Hold};
 use super::place::{self, check_path, may_set_aside, There};
 use super::schema::{self, SchemaError};
 use super::{relocate, salvage, Place, Segments, Store};
+use crate::duckdb::{Connection, Instance};
 use crate::files;
-use crate::host::{Connection, Instance};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -482,7 +482,7 @@ pub(super) fn wal(path: &Path) -> PathBuf {
 
 /// A name beside the log that nothing has.
 pub(super) fn free_name(path: &Path, what: &str) -> PathBuf {
-    let now_s = crate::clock::now_us() / 1_000_000;
+    let now_s = crate::system::clock::now_us() / 1_000_000;
     (0..)
         .map(|count| PathBuf::from(format!("{}.{what}-{now_s}-{count}", path.display())))
         .find(|candidate| !candidate.exists() && !wal(candidate).exists())

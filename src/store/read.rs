@@ -1,7 +1,7 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
 use super::{Place, Store};
-use crate::host::{Cell, Connection, Instance, Statement};
+use crate::duckdb::{Cell, Connection, Instance, Statement};
 use crate::record::parse_id;
 use std::collections::HashSet;
 

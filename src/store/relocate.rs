@@ -13,7 +13,7 @@
 //! into a file leads nowhere.
 
 use super::{open, schema, OpenError, Place, Store};
-use crate::host::{Cell, Connection};
+use crate::duckdb::{Cell, Connection};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -168,7 +168,7 @@ fn random_id(connection: &Connection) -> Result<String, String> {
 /// The id of a move. Ids are in the order of the moves.
 fn new_move_id(connection: &Connection) -> Result<String, String> {
     let random = random_id(connection)?;
-    Ok(format!("{:016x}-{random}", crate::clock::now_us()))
+    Ok(format!("{:016x}-{random}", crate::system::clock::now_us()))
 }
 
 impl Store {

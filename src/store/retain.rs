@@ -1,7 +1,7 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
 use super::{read, Place, Store};
-use crate::host::{Cell, Connection};
+use crate::duckdb::{Cell, Connection};
 use crate::record::{Field, Kind};
 
 const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");

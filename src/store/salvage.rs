@@ -3,7 +3,7 @@
 use super::damage::{self, Finding};
 use super::open::{free_name, open_unchecked, quoted, set_aside, wal};
 use super::{schema, OpenError, Place, Store};
-use crate::host::{Cell, Connection, Instance};
+use crate::duckdb::{Cell, Connection, Instance};
 use std::path::Path;
 
 /// The rows of a row group, which share their blocks with few others.

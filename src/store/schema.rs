@@ -1,6 +1,6 @@
 //! Schema files and migrations. A log is brought up to date one numbered file at a time, each in a transaction.
 
-use crate::host::{Cell, Connection};
+use crate::duckdb::{Cell, Connection};
 use crate::json;
 use std::collections::BTreeMap;
 

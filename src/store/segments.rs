@@ -5,7 +5,7 @@
 //! in a database of its own, and lets go of the table that it was copied from only when that has worked.
 
 use super::{RetentionPolicy, Store};
-use crate::host::Connection;
+use crate::duckdb::Connection;
 use std::collections::VecDeque;
 
 /// A table is full at this share of what the log may take,

@@ -1,7 +1,7 @@
 //! The totals of metrics, stored in the transaction of the operations that they count.
 
 use super::Store;
-use crate::host::{Cell, Connection, OwnedChunk, TypeId, VECTOR_SIZE};
+use crate::duckdb::{Cell, Connection, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::metrics::{part, Changes, FamilyRow, ValueRow};
 
 /// Where updates wait to be applied in one statement.

@@ -107,7 +107,7 @@ impl Writer<'_> {
         if *self.store.place() != Place::Memory {
             return;
         }
-        let now_us = crate::clock::now_us();
+        let now_us = crate::system::clock::now_us();
         let policy = self.shared.policy(now_us);
         let rows = batches.iter().map(|(_, batch)| batch.rows()).sum();
         let bytes = batches.iter().map(|(_, batch)| batch.bytes()).sum();
@@ -116,7 +116,7 @@ impl Writer<'_> {
     }
 
     fn make_room(&mut self) {
-        let purged = self.store.make_room(crate::clock::now_us());
+        let purged = self.store.make_room(crate::system::clock::now_us());
         self.count_purged(purged);
     }
 

@@ -4,8 +4,8 @@
 
 use super::super::{RetentionRun, Role, SpoolFigures};
 use crate::journal::{QueueFigures, QueueHealth, JOURNAL_BYTES_MAX, QUEUE_BYTES_MAX};
-use crate::resources::Disk;
 use crate::spans::{SpanFigures, SPANS_MAX};
+use crate::system::Disk;
 use std::path::PathBuf;
 use std::time::Duration;
 

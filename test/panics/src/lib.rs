@@ -1,17 +1,17 @@
-//! An extension on oplog's host layer whose functions panic, each in the callback that its name says. The tests load it
+//! An extension on oplog's layer over DuckDB whose functions panic, each in the callback that its name says. The tests load it
 //! and see that every panic is an SQL error and that the session goes on.
 
+#[allow(dead_code, unused_imports)]
+#[path = "../../../src/duckdb/mod.rs"]
+mod duckdb;
 #[allow(dead_code)]
 #[path = "../../../src/excerpt.rs"]
 mod excerpt;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../src/host/mod.rs"]
-mod host;
 #[allow(dead_code)]
 #[path = "../../../src/json.rs"]
 mod json;
 
-use host::{
+use duckdb::{
     Chunk, ColumnMut, Context, ExtensionAccess, ExtensionInfo, Host, LogicalType, Overload, Scalar,
     Table, TableBind, TableOutput, TypeId,
 };
@@ -154,5 +154,5 @@ pub unsafe extern "C" fn host_panics_init_c_api(
     access: *const ExtensionAccess,
 ) -> bool {
     // SAFETY: called by DuckDB as the entry point, with its own arguments.
-    unsafe { host::load(info, access, register) }
+    unsafe { duckdb::load(info, access, register) }
 }

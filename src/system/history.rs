@@ -1,6 +1,6 @@
 //! Samples of the last hour, for questions about what was some time ago.
 
-use super::Resources;
+use super::Usage;
 use std::collections::VecDeque;
 
 /// How far back samples are kept.
@@ -21,7 +21,7 @@ const CPU_PERIOD_US_MIN: i64 = 500_000;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     pub at_us: i64,
-    pub resources: Resources,
+    pub usage: Usage,
     /// How full the fuller one of the disks is that the log and its database are on.
     pub disk_percent: Option<f64>,
 }
@@ -70,16 +70,16 @@ impl History {
         if elapsed_us < CPU_PERIOD_US_MIN {
             return None;
         }
-        let seconds = end.resources.cpu_seconds? - start.resources.cpu_seconds?;
-        let cpus = end.resources.machine_cpus?;
+        let seconds = end.usage.cpu_seconds? - start.usage.cpu_seconds?;
+        let cpus = end.usage.machine_cpus?;
         Some(seconds / (elapsed_us as f64 / 1e6) / cpus * 100.0)
     }
 
     /// Resident memory as a percentage of what there is.
     pub fn memory_percent(&self, at_us: i64) -> Option<f64> {
-        let resources = self.at(at_us)?.resources;
-        let memory = resources.machine_memory_bytes?.max(1);
-        Some(resources.resident_bytes? as f64 / memory as f64 * 100.0)
+        let usage = self.at(at_us)?.usage;
+        let memory = usage.machine_memory_bytes?.max(1);
+        Some(usage.resident_bytes? as f64 / memory as f64 * 100.0)
     }
 
     pub fn disk_percent(&self, at_us: i64) -> Option<f64> {
@@ -98,12 +98,12 @@ mod tests {
         for (second, cpu_seconds, resident) in samples {
             history.push(Sample {
                 at_us: second * SECOND,
-                resources: Resources {
+                usage: Usage {
                     cpu_seconds: Some(*cpu_seconds),
                     resident_bytes: Some(*resident),
                     machine_cpus: Some(2.0),
                     machine_memory_bytes: Some(1000),
-                    ..Resources::default()
+                    ..Usage::default()
                 },
                 disk_percent: Some(50.0),
             });
@@ -152,7 +152,7 @@ mod tests {
         );
         history.push(Sample {
             at_us: 7,
-            resources: Resources::default(),
+            usage: Usage::default(),
             disk_percent: None,
         });
         assert_eq!(history.times().collect::<Vec<_>>(), [7]);

@@ -1,7 +1,7 @@
 //! Scalar functions: one call a chunk.
 
-use super::contain::{contain, drop_boxed, into_raw};
-use super::shape::Shape;
+use super::callback::{contain, drop_boxed, into_raw};
+use super::resolved_type::ResolvedType;
 use super::{c_text, ffi, Chunk, ColumnMut, Context, Host, Interruption, LogicalType, TypeId};
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub trait Scalar: Send + Sync + 'static {
 struct Execution<F: Scalar> {
     local: F::Local,
     /// None before the first chunk.
-    arguments: Option<(Vec<Shape>, F::Plan)>,
+    arguments: Option<(Vec<ResolvedType>, F::Plan)>,
     interruption: Option<Interruption>,
 }
 
@@ -143,15 +143,15 @@ unsafe extern "C" fn call<F: Scalar>(
             let function = &*ffi::duckdb_scalar_function_get_extra_info(info).cast::<Arc<F>>();
             let execution =
                 &mut *ffi::duckdb_scalar_function_get_state(info).cast::<Execution<F>>();
-            let (shapes, plan) = match &mut execution.arguments {
+            let (resolved_types, plan) = match &mut execution.arguments {
                 Some(known) => known,
                 unknown => {
                     let types = Chunk::types(input);
                     let plan = function.plan(&types)?;
-                    unknown.insert((types.iter().map(Shape::of).collect(), plan))
+                    unknown.insert((types.iter().map(ResolvedType::of).collect(), plan))
                 }
             };
-            let arguments = Chunk::new(input, shapes);
+            let arguments = Chunk::new(input, resolved_types);
             let mut output = ColumnMut::new(output);
             Interruption::during(execution.interruption, || {
                 function.call(plan, &mut execution.local, &arguments, &mut output)

@@ -1,55 +1,55 @@
 //! DuckDB's C API, made safe. The only room with `unsafe` in it; it knows DuckDB and nothing of oplog.
 //!
-//! Two sides: what an extension gives to the host that loads it (`scalar`, `table`, `option`, `scan`, registered
-//! through [`Host`]), and a private DuckDB instance of its own (`instance`). Both use `types`, `value` and `vector`.
+//! Two sides: what an extension gives to the host that loads it (`scalar_function`, `table_function`, `config_option`,
+//! `replacement_scan`, registered through [`Host`]), and a private DuckDB instance of its own (`instance`, `statement`).
+//! Both use `logical_type`, `value`, and the vectors' reader and writer.
 //!
-//! Every callback that DuckDB calls goes through [`contain`], so that a panic becomes an SQL error.
+//! Every callback that DuckDB calls goes through `callback::contain`, so that a panic becomes an SQL error.
 
 #![allow(unsafe_code)]
 
-mod contain;
-mod context;
-mod entry;
-#[cfg(unix)]
-mod fork_files;
-mod fork_mark;
+mod callback;
+mod cell;
+mod client_context;
+mod config_option;
+mod extension;
+mod handles;
 mod instance;
 mod interruption;
 mod json;
+mod logical_type;
 mod objects;
-mod option;
-mod rows;
-mod scalar;
-mod scan;
-mod shape;
-mod table;
+mod replacement_scan;
+mod resolved_type;
+mod scalar_function;
+mod statement;
+mod string;
+mod table_function;
 mod times;
-mod types;
 mod value;
-mod vector;
-mod write;
+mod vector_reader;
+mod vector_writer;
 
 pub use crate::json::DEPTH_MAX;
 use libduckdb_sys::v1 as ffi;
 
-pub use context::{Context, Setting};
-pub use entry::{load, ExtensionAccess, ExtensionInfo, Host};
-#[cfg(unix)]
-pub use fork_files::ClosedInChild;
-pub use fork_mark::fork_mark;
-pub use instance::{Appender, Connection, Instance, Statement};
+pub use cell::Cell;
+pub use client_context::{Context, Setting};
+pub use config_option::OptionDeclaration;
+pub use extension::{load, ExtensionAccess, ExtensionInfo, Host};
+pub use instance::{Appender, Connection, Instance};
 pub use interruption::Interruption;
 pub use json::write_json;
+pub use logical_type::{LogicalType, TypeId};
 pub use objects::{ObjectStyle, Written};
-pub use option::OptionDeclaration;
-pub use rows::Rows;
-pub use scalar::{Overload, Scalar};
-pub use scan::Answer;
-pub use table::{Table, TableBind, TableOutput};
-pub use types::{LogicalType, TypeId};
+pub use replacement_scan::Answer;
+pub use scalar_function::{Overload, Scalar};
+pub use statement::{Rows, Statement};
+pub use string::NotUtf8;
+pub use table_function::{Table, TableBind, TableOutput};
 pub use value::Value;
-pub use vector::{Cell, Chunk, Column, NotUtf8, VECTOR_SIZE};
-pub use write::{ColumnMut, MapWriter, OwnedChunk};
+pub use vector_reader::{Chunk, Column, VECTOR_SIZE};
+pub use vector_writer::{ColumnMut, MapWriter, OwnedChunk};
 
 /// Text that DuckDB says of something, such as an error. NULL gives "".
 ///

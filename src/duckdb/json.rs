@@ -2,8 +2,8 @@
 //!
 //! What JSON has no way to say is null where it is a number (NaN, infinity), and an error where it is a text.
 
-use super::shape::Shape;
-use super::vector::{Cell, Column};
+use super::resolved_type::ResolvedType;
+use super::{Cell, Column};
 use super::{TypeId, DEPTH_MAX};
 use crate::json;
 use std::fmt::Write;
@@ -21,15 +21,17 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) -> Res
     if depth > DEPTH_MAX {
         return Err(format!("nested deeper than {DEPTH_MAX} levels: flatten it"));
     }
-    match column.shape() {
+    match column.resolved_type() {
         // Unnamed fields: an object would have one key several times.
-        Shape::Struct(shapes) if shapes.iter().all(|(name, _)| name.is_empty()) => {
-            let fields = column.fields(shapes);
+        ResolvedType::Struct(resolved_types)
+            if resolved_types.iter().all(|(name, _)| name.is_empty()) =>
+        {
+            let fields = column.fields(resolved_types);
             write_list(fields.iter().map(|(_, field)| (field, row)), out, depth)?;
         }
-        Shape::Struct(shapes) => {
+        ResolvedType::Struct(resolved_types) => {
             out.push('{');
-            for (index, (name, field)) in column.fields(shapes).iter().enumerate() {
+            for (index, (name, field)) in column.fields(resolved_types).iter().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
@@ -39,8 +41,8 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) -> Res
             }
             out.push('}');
         }
-        Shape::Map(shapes) => {
-            let (keys, values, range) = column.entries(row, shapes);
+        ResolvedType::Map(resolved_types) => {
+            let (keys, values, range) = column.entries(row, resolved_types);
             out.push('{');
             let first = range.start;
             for entry in range {
@@ -60,15 +62,15 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) -> Res
             }
             out.push('}');
         }
-        Shape::List(shape) => {
-            let (elements, range) = column.elements(row, shape);
+        ResolvedType::List(resolved_type) => {
+            let (elements, range) = column.elements(row, resolved_type);
             write_list(range.map(|at| (&elements, at)), out, depth)?;
         }
-        Shape::Array(shape, size) => {
-            let (elements, range) = column.array_elements(row, shape, *size);
+        ResolvedType::Array(resolved_type, size) => {
+            let (elements, range) = column.array_elements(row, resolved_type, *size);
             write_list(range.map(|at| (&elements, at)), out, depth)?;
         }
-        Shape::Union(shapes) => match column.union_member(row, shapes) {
+        ResolvedType::Union(resolved_types) => match column.union_member(row, resolved_types) {
             Some((name, member)) => {
                 out.push('{');
                 write_text(name, out);
@@ -78,8 +80,8 @@ fn write(column: &Column<'_>, row: usize, out: &mut String, depth: usize) -> Res
             }
             None => out.push_str("null"),
         },
-        Shape::Json => write_given(&column.rendered(row)?, out),
-        Shape::Plain(_) | Shape::Decimal { .. } | Shape::Enum { .. } => {
+        ResolvedType::Json => write_given(&column.rendered(row)?, out),
+        ResolvedType::Plain(_) | ResolvedType::Decimal { .. } | ResolvedType::Enum { .. } => {
             write_scalar(column, row, out)?;
         }
     }
@@ -116,16 +118,16 @@ fn write_scalar(column: &Column<'_>, row: usize, out: &mut String) -> Result<(),
         Cell::Text(text) => write_text(&text, out),
         // JSON has no NaN and no infinity.
         Cell::Double(value) if !value.is_finite() => out.push_str("null"),
-        _ if is_number(column.shape()) => out.push_str(&column.rendered(row)?),
+        _ if is_number(column.resolved_type()) => out.push_str(&column.rendered(row)?),
         _ => write_text(&column.rendered(row)?, out),
     }
     Ok(())
 }
 
-fn is_number(shape: &Shape) -> bool {
-    match shape {
-        Shape::Decimal { .. } => true,
-        Shape::Plain(id) => id.is_integer() || matches!(id, TypeId::Float | TypeId::Double),
+fn is_number(resolved_type: &ResolvedType) -> bool {
+    match resolved_type {
+        ResolvedType::Decimal { .. } => true,
+        ResolvedType::Plain(id) => id.is_integer() || matches!(id, TypeId::Float | TypeId::Double),
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Table functions: bind parameters and columns, start, then hand out chunks.
 
-use super::contain::{contain, drop_boxed, into_raw};
+use super::callback::{contain, drop_boxed, into_raw};
 use super::{
     c_text, ffi, ColumnMut, Context, Host, Interruption, LogicalType, MapWriter, TypeId, Value,
 };

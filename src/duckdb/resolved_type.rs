@@ -4,7 +4,7 @@ use super::{ffi, LogicalType, TypeId, DEPTH_MAX};
 
 /// A type resolved for reading.
 #[derive(Clone, Debug)]
-pub(super) enum Shape {
+pub(super) enum ResolvedType {
     Plain(TypeId),
     /// VARCHAR under the alias JSON.
     Json,
@@ -18,14 +18,14 @@ pub(super) enum Shape {
         /// In the order of their indexes. They are as little checked as any VARCHAR.
         values: Vec<Vec<u8>>,
     },
-    Struct(Vec<(String, Shape)>),
-    List(Box<Shape>),
-    Array(Box<Shape>, usize),
-    Map(Box<(Shape, Shape)>),
-    Union(Vec<(String, Shape)>),
+    Struct(Vec<(String, ResolvedType)>),
+    List(Box<ResolvedType>),
+    Array(Box<ResolvedType>, usize),
+    Map(Box<(ResolvedType, ResolvedType)>),
+    Union(Vec<(String, ResolvedType)>),
 }
 
-impl Shape {
+impl ResolvedType {
     /// The name that SQL has for the type.
     pub(super) fn sql_name(&self) -> &'static str {
         match self {

@@ -1,10 +1,10 @@
 //! Linux: the files under /proc/self. Formats: proc(5).
 
-use super::{cgroup, Resources};
+use super::{cgroup, Usage};
 use std::fs;
 use std::path::Path;
 
-pub fn sample() -> Resources {
+pub fn sample() -> Usage {
     let stat = read("/proc/self/stat").and_then(|text| Stat::parse(&text));
     let io = read("/proc/self/io").unwrap_or_default();
     let groups = read("/proc/self/cgroup").unwrap_or_default();
@@ -15,7 +15,7 @@ pub fn sample() -> Resources {
     let memory = read("/proc/meminfo").and_then(|text| memory_total(&text));
     let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
     let page = rustix::param::page_size() as u64;
-    Resources {
+    Usage {
         cpu_seconds: stat
             .as_ref()
             .map(|stat| stat.cpu_ticks as f64 / ticks_per_second),

@@ -1,6 +1,7 @@
 //! Which process this is. A forked child has copies of everything that its parent had, and must leave the parent's files
 //! alone, so every call asks; that needs no system call where the system marks the memory of forked children.
 
+use super::fork_mark::fork_mark;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::OnceLock;
 
@@ -10,8 +11,8 @@ use std::sync::OnceLock;
 static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
 
 /// From now on a memory cell is asked that the system sets to zero in every forked child. Without one the system is.
-pub fn watch(mark: impl FnOnce() -> Option<&'static AtomicU32>) {
-    MARK.get_or_init(mark);
+pub fn watch() {
+    MARK.get_or_init(fork_mark);
 }
 
 /// The id of this process.

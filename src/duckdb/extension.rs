@@ -1,6 +1,6 @@
 //! `LOAD`: the function table, and what is registered during it.
 
-use super::contain::contain;
+use super::callback::contain;
 use super::{c_text, ffi, text_from, Context};
 use std::marker::PhantomData;
 
@@ -70,16 +70,16 @@ impl Host<'_> {
 /// # Safety
 /// The result is live and its first column is a VARCHAR.
 unsafe fn first_text(result: &ffi::duckdb_result) -> Option<String> {
-    use super::shape::Shape;
-    use super::vector::{Cell, Chunk};
-    let shapes = [Shape::Plain(super::TypeId::Varchar)];
+    use super::resolved_type::ResolvedType;
+    use super::{Cell, Chunk};
+    let resolved_types = [ResolvedType::Plain(super::TypeId::Varchar)];
     // SAFETY: the caller's promise; the chunk is ours and destroyed after its last use.
     unsafe {
         let mut raw = ffi::duckdb_fetch_chunk(*result);
         if raw.is_null() {
             return None;
         }
-        let chunk = Chunk::new(raw, &shapes);
+        let chunk = Chunk::new(raw, &resolved_types);
         let text = match (chunk.rows() > 0).then(|| chunk.column(0).cell(0)) {
             Some(Cell::Text(text)) => Some(text.into_owned()),
             _ => None,

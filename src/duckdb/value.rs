@@ -1,6 +1,6 @@
 //! Single values: parameters of functions, defaults and settings.
 
-use super::vector::{checked, string_bytes};
+use super::string::{checked, string_bytes};
 use super::{ffi, LogicalType, TypeId};
 
 /// An owned value of any type.

@@ -1,6 +1,6 @@
 //! Times of DuckDB's types, in microseconds.
 
-use super::vector::Cell;
+use super::cell::Cell;
 use super::{ffi, TypeId, Value};
 
 const INFINITY: i64 = i64::MAX;

@@ -3,26 +3,9 @@
 //! Ownership: a [`Statement`], its [`Rows`] and an [`Appender`] keep their [`Connection`] alive, and a connection keeps
 //! the [`Instance`]. The file is closed and unlocked when the last of them is dropped.
 
-use super::rows::Rows;
-use super::vector::Cell;
-use super::{c_text, ffi, take_text, text_from, LogicalType, OwnedChunk};
-use std::sync::{Arc, Weak};
-
-struct Database {
-    raw: ffi::duckdb_database,
-}
-
-// SAFETY: the C API documents a database handle as usable from every thread.
-unsafe impl Send for Database {}
-// SAFETY: as above.
-unsafe impl Sync for Database {}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        // SAFETY: owned, closed once.
-        unsafe { ffi::duckdb_close(&mut self.raw) };
-    }
-}
+use super::handles::{ConnectionHandle, Database};
+use super::{c_text, ffi, take_text, text_from, Cell, OwnedChunk, Statement};
+use std::sync::Arc;
 
 /// A DuckDB instance of our own.
 #[derive(Clone)]
@@ -71,23 +54,6 @@ impl Instance {
             }),
             before_transaction: None,
         })
-    }
-}
-
-struct ConnectionHandle {
-    raw: ffi::duckdb_connection,
-    _database: Arc<Database>,
-}
-
-// SAFETY: DuckDB locks a connection's context inside; results are read by one owner at a time.
-unsafe impl Send for ConnectionHandle {}
-// SAFETY: as above.
-unsafe impl Sync for ConnectionHandle {}
-
-impl Drop for ConnectionHandle {
-    fn drop(&mut self) {
-        // SAFETY: owned, disconnected once.
-        unsafe { ffi::duckdb_disconnect(&mut self.raw) };
     }
 }
 
@@ -181,136 +147,6 @@ impl Connection {
             }
             Ok(appender)
         }
-    }
-}
-
-/// A prepared statement with named parameters.
-pub struct Statement {
-    raw: ffi::duckdb_prepared_statement,
-    connection: Arc<ConnectionHandle>,
-}
-
-// SAFETY: the statement is owned and used by one thread at a time.
-unsafe impl Send for Statement {}
-
-impl Statement {
-    /// Names and types of the result's columns.
-    pub fn columns(&self) -> Vec<(String, LogicalType)> {
-        // SAFETY: the statement is live; indexes stay below the count; name and type are made for us.
-        unsafe {
-            (0..ffi::duckdb_prepared_statement_column_count(self.raw))
-                .map(|index| {
-                    (
-                        take_text(
-                            ffi::duckdb_prepared_statement_column_name(self.raw, index).cast_mut(),
-                        ),
-                        LogicalType::from_raw(ffi::duckdb_prepared_statement_column_logical_type(
-                            self.raw, index,
-                        )),
-                    )
-                })
-                .collect()
-        }
-    }
-
-    /// Binds a parameter by its name, written `$name` in the statement. A name that the statement lacks is passed over.
-    fn bind(
-        &self,
-        name: &str,
-        bind: impl FnOnce(ffi::duckdb_prepared_statement, ffi::idx_t) -> ffi::duckdb_state,
-    ) -> Result<(), String> {
-        let text = c_text(name);
-        let mut index = 0;
-        // SAFETY: the statement is live.
-        let found =
-            unsafe { ffi::duckdb_bind_parameter_index(self.raw, &mut index, text.as_ptr()) };
-        if found != ffi::DuckDBSuccess {
-            return Ok(());
-        }
-        if bind(self.raw, index) == ffi::DuckDBSuccess {
-            return Ok(());
-        }
-        Err(format!("the parameter ${name} cannot be bound"))
-    }
-
-    pub fn bind_text(&self, name: &str, value: &str) -> Result<(), String> {
-        // SAFETY: the statement is live; the text is copied.
-        self.bind(name, |raw, index| unsafe {
-            ffi::duckdb_bind_varchar_length(raw, index, value.as_ptr().cast(), value.len() as u64)
-        })
-    }
-
-    pub fn bind_null(&self, name: &str) -> Result<(), String> {
-        // SAFETY: the statement is live.
-        self.bind(name, |raw, index| unsafe {
-            ffi::duckdb_bind_null(raw, index)
-        })
-    }
-
-    pub fn bind_i64(&self, name: &str, value: i64) -> Result<(), String> {
-        // SAFETY: the statement is live.
-        self.bind(name, |raw, index| unsafe {
-            ffi::duckdb_bind_int64(raw, index, value)
-        })
-    }
-
-    pub fn bind_f64(&self, name: &str, value: f64) -> Result<(), String> {
-        // SAFETY: the statement is live.
-        self.bind(name, |raw, index| unsafe {
-            ffi::duckdb_bind_double(raw, index, value)
-        })
-    }
-
-    /// Binds a TIMESTAMP WITH TIME ZONE from microseconds since 1970.
-    pub fn bind_timestamp(&self, name: &str, micros: i64) -> Result<(), String> {
-        // SAFETY: the statement is live.
-        self.bind(name, |raw, index| unsafe {
-            ffi::duckdb_bind_timestamp_tz(raw, index, ffi::duckdb_timestamp { micros })
-        })
-    }
-
-    /// Stops the statement and the reading of its rows from another thread.
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter {
-            connection: Arc::downgrade(&self.connection),
-        }
-    }
-
-    /// Runs the statement; rows are produced as they are read.
-    pub fn execute(self) -> Result<Rows, String> {
-        // SAFETY: the statement is live; the result is destroyed on every path.
-        unsafe {
-            let mut result = std::mem::zeroed::<ffi::duckdb_result>();
-            let state = ffi::duckdb_execute_prepared_streaming(self.raw, &mut result);
-            if state != ffi::DuckDBSuccess {
-                let error = text_from(ffi::duckdb_result_error(&mut result));
-                ffi::duckdb_destroy_result(&mut result);
-                return Err(error);
-            }
-            Ok(Rows::new(result, self))
-        }
-    }
-}
-
-/// Makes what a connection runs now fail with an error. It keeps nothing open, and does nothing where nothing runs: what
-/// starts a moment later is not stopped.
-pub struct Interrupter {
-    connection: Weak<ConnectionHandle>,
-}
-
-impl Interrupter {
-    pub fn interrupt(&self) {
-        if let Some(connection) = self.connection.upgrade() {
-            // SAFETY: the connection is live; the C API documents the call for use from another thread.
-            unsafe { ffi::duckdb_interrupt(connection.raw) };
-        }
-    }
-}
-
-impl Drop for Statement {
-    fn drop(&mut self) {
-        // SAFETY: owned, destroyed once.
-        unsafe { ffi::duckdb_destroy_prepare(&mut self.raw) };
     }
 }
 

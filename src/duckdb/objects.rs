@@ -1,10 +1,10 @@
 //! The rows of a query in the private instance as JSON objects, for whoever is no DuckDB.
 
 use super::json::{write_json, write_text};
-use super::rows::Rows;
-use super::shape::Shape;
-use super::vector::{Cell, Chunk, Column};
+use super::resolved_type::ResolvedType;
+use super::statement::Rows;
 use super::{ffi, text_from, LogicalType, TypeId};
+use super::{Cell, Chunk, Column};
 
 /// How rows are written, and how many.
 pub struct ObjectStyle {
@@ -34,11 +34,14 @@ impl Rows {
     ) -> Result<Written, String> {
         let types = self.types();
         let columns = self.object_columns(&types, style);
-        let shapes: Vec<Shape> = columns.iter().map(|(_, shape)| shape.clone()).collect();
+        let resolved_types: Vec<ResolvedType> = columns
+            .iter()
+            .map(|(_, resolved_type)| resolved_type.clone())
+            .collect();
         let mut rows = 0;
         while let Some(flat) = self.next_flat(&types)? {
             // SAFETY: the chunk is flat and of the result's types.
-            let chunk = unsafe { Chunk::new(flat.raw(), &shapes) };
+            let chunk = unsafe { Chunk::new(flat.raw(), &resolved_types) };
             for row in 0..chunk.rows() {
                 if rows == style.rows_max || out.len() >= style.bytes_max {
                     return Ok(Written { rows, more: true });
@@ -58,7 +61,7 @@ impl Rows {
         &mut self,
         types: &[LogicalType],
         style: &ObjectStyle,
-    ) -> Vec<(String, Shape)> {
+    ) -> Vec<(String, ResolvedType)> {
         let result = self.result();
         types
             .iter()
@@ -66,35 +69,35 @@ impl Rows {
             .map(|(index, logical)| {
                 // SAFETY: the result is live and has the column; the text is borrowed from it and copied at once.
                 let name = unsafe { text_from(ffi::duckdb_column_name(result, index as u64)) };
-                let shape = if name == style.json_column {
-                    Shape::Json
+                let resolved_type = if name == style.json_column {
+                    ResolvedType::Json
                 } else {
-                    Shape::of(logical)
+                    ResolvedType::of(logical)
                 };
                 let mut written = String::new();
                 write_text(&name, &mut written);
-                (written, shape)
+                (written, resolved_type)
             })
             .collect()
     }
 }
 
 fn write_object(
-    columns: &[(String, Shape)],
+    columns: &[(String, ResolvedType)],
     chunk: &Chunk<'_>,
     row: usize,
     style: &ObjectStyle,
     out: &mut String,
 ) -> Result<(), String> {
     out.push('{');
-    for (index, (name, shape)) in columns.iter().enumerate() {
+    for (index, (name, resolved_type)) in columns.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
         out.push_str(name);
         out.push(':');
         let column = chunk.column(index);
-        match time_of(&column, shape, row) {
+        match time_of(&column, resolved_type, row) {
             Some(micros) => write_text(&(style.time)(micros), out),
             None => write_json(&column, row, out)
                 .map_err(|problem| format!("{name} has a value that is {problem}"))?,
@@ -104,9 +107,9 @@ fn write_object(
     Ok(())
 }
 
-fn time_of(column: &Column<'_>, shape: &Shape, row: usize) -> Option<i64> {
-    match (shape, column.cell(row)) {
-        (Shape::Plain(TypeId::TimestampTz), Cell::Timestamp(micros)) => Some(micros),
+fn time_of(column: &Column<'_>, resolved_type: &ResolvedType, row: usize) -> Option<i64> {
+    match (resolved_type, column.cell(row)) {
+        (ResolvedType::Plain(TypeId::TimestampTz), Cell::Timestamp(micros)) => Some(micros),
         _ => None,
     }
 }

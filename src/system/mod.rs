@@ -1,21 +1,32 @@
-//! What the process uses and what its machine has, as the operating system says.
+//! What the operating system says and does: the time, which process this is and what becomes of a forked one, what the
+//! process uses and what its machine has.
 //!
-//! Pure: it reads the system's own figures and knows nothing of a log. What cannot be read, or is not known on this
-//! system, is None.
+//! Pure: it knows nothing of a log. A figure that cannot be read, or is not known on this system, is None.
 
 #[cfg(target_os = "linux")]
 mod cgroup;
+pub mod clock;
 mod disk;
+#[cfg(unix)]
+#[allow(unsafe_code)]
+mod fork_files;
+#[allow(unsafe_code)]
+mod fork_mark;
 mod history;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod process;
+mod trusted_clock;
 
 pub use disk::Disk;
+#[cfg(unix)]
+pub use fork_files::ClosedInChild;
 pub use history::{History, Sample, HISTORY_US, SAMPLE_INTERVAL_US};
+pub use trusted_clock::TrustedClock;
 
 /// One look at the process and its machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Resources {
+pub struct Usage {
     /// CPU time of all threads since the process began, in user and kernel mode.
     pub cpu_seconds: Option<f64>,
     pub resident_bytes: Option<u64>,
@@ -35,7 +46,7 @@ pub struct Resources {
     pub machine_memory_bytes: Option<u64>,
 }
 
-impl Resources {
+impl Usage {
     /// Takes some 50 µs; it opens about ten files under /proc and the cgroups.
     pub fn sample() -> Self {
         #[cfg(target_os = "linux")]
@@ -52,7 +63,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_has_figures() {
-        let sample = Resources::sample();
+        let sample = Usage::sample();
         assert!(sample.cpu_seconds.is_some(), "{sample:?}");
         assert!(sample.resident_bytes > Some(100_000), "{sample:?}");
         assert!(sample.virtual_bytes > sample.resident_bytes, "{sample:?}");
@@ -63,7 +74,7 @@ mod tests {
             sample.machine_memory_bytes > sample.resident_bytes,
             "{sample:?}"
         );
-        let now = crate::clock::now_us() as f64 / 1e6;
+        let now = crate::system::clock::now_us() as f64 / 1e6;
         let started = sample.start_time_seconds.unwrap();
         // A boot time of whole seconds, and what the clock was corrected by since.
         assert!(started < now + 2.0 && started > now - 86_400.0, "{started}");
@@ -72,10 +83,10 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn work_costs_cpu_time() {
-        let before = Resources::sample().cpu_seconds.unwrap();
+        let before = Usage::sample().cpu_seconds.unwrap();
         let start = std::time::Instant::now();
         let mut sum = 0u64;
-        while Resources::sample().cpu_seconds.unwrap() < before + 0.05 {
+        while Usage::sample().cpu_seconds.unwrap() < before + 0.05 {
             sum = std::hint::black_box(sum.wrapping_mul(31) + 1);
             assert!(start.elapsed().as_secs() < 60);
         }

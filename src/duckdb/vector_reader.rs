@@ -1,116 +1,43 @@
 //! Chunks and their columns: typed, NULL-safe reading of any type, and writing of the types that oplog writes.
 //!
-//! A column is read through a [`Shape`], its type resolved once at a query's first chunk, so that reading a row makes no
+//! A column is read through a [`ResolvedType`], its type resolved once at a query's first chunk, so that reading a row makes no
 //! call into DuckDB. DuckDB flattens a scalar function's arguments, nested ones too, before it calls.
 
-use super::shape::Shape;
+use super::cell::Cell;
+use super::resolved_type::ResolvedType;
+use super::string::{checked, is_ascii, string_bytes, NotUtf8};
 use super::{ffi, times, LogicalType, TypeId, Value};
-use crate::excerpt::excerpt_bytes;
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 
 /// Rows in a full vector (`STANDARD_VECTOR_SIZE` of every DuckDB release; the engine reports the same).
 pub const VECTOR_SIZE: usize = 2048;
-
-/// One value of a column, in the few kinds that matter to whoever reads it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell<'a> {
-    Null,
-    Boolean(bool),
-    Integer(i128),
-    Double(f64),
-    Text(Cow<'a, str>),
-    NotUtf8(NotUtf8<'a>),
-    /// Microseconds since 1970, UTC: of a TIMESTAMP WITH TIME ZONE.
-    Timestamp(i64),
-    /// What the clocks show in no zone in particular, in microseconds since 1970: of the other timestamps, and of dates.
-    LocalTimestamp(i64),
-    /// Microseconds; a month counts 30 days.
-    Interval(i64),
-    /// A nested value, or one of a type that has no kind of its own here.
-    Other(TypeId),
-}
-
-/// The bytes of a VARCHAR that are no text: DuckDB does not check what Arrow brings in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotUtf8<'a>(&'a [u8]);
-
-impl fmt::Display for NotUtf8<'_> {
-    /// What an error says of them, behind "… is".
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "no UTF-8 ('{}'): decode the text before it gets to DuckDB",
-            excerpt_bytes(self.0)
-        )
-    }
-}
-
-/// The bytes of a string: up to 12 stand inline, more behind a pointer.
-///
-/// # Safety
-/// DuckDB made the string, and its vector outlives the borrow.
-#[inline]
-pub(super) unsafe fn string_bytes(string: &ffi::duckdb_string_t) -> &[u8] {
-    // SAFETY: the length stands at the same place in both forms, and says which one it is; the rest is the caller's
-    // promise.
-    unsafe {
-        let length = string.value.inlined.length as usize;
-        let start = if length <= 12 {
-            string.value.inlined.inlined.as_ptr()
-        } else {
-            string.value.pointer.ptr
-        };
-        std::slice::from_raw_parts(start.cast(), length)
-    }
-}
-
-/// Whether a string is ASCII, as most are, in a few instructions: each value that is recorded goes through this. What
-/// stands behind a short string may make it say no.
-#[inline]
-fn is_ascii(string: &ffi::duckdb_string_t, bytes: &[u8]) -> bool {
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let any = if let Some(last) = bytes.last_chunk().filter(|_| bytes.len() > 12) {
-        let words = bytes.as_chunks().0.iter().map(word);
-        words.fold(word(last), |any, word| any | word)
-    } else {
-        // SAFETY: both forms of a string have 12 bytes there, all of them set.
-        let inlined = unsafe { string.value.inlined.inlined };
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = inlined.map(|byte| byte as u8);
-        word(&[a, b, c, d, e, f, g, h]) | word(&[i, j, k, l, 0, 0, 0, 0])
-    };
-    any & HIGH_BITS == 0
-}
-
-/// Checks that bytes are text.
-#[inline]
-pub(super) fn checked(bytes: &[u8]) -> Result<&str, NotUtf8<'_>> {
-    std::str::from_utf8(bytes).map_err(|_| NotUtf8(bytes))
-}
 
 /// A column that DuckDB lends for the length of a callback.
 pub struct Column<'a> {
     raw: ffi::duckdb_vector,
     data: *const u8,
     validity: *const u64,
-    shape: &'a Shape,
+    resolved_type: &'a ResolvedType,
     rows: usize,
     lent: PhantomData<&'a ()>,
 }
 
 impl<'a> Column<'a> {
     /// # Safety
-    /// `raw` is a flat vector of the type that `shape` was made from, holds `rows` rows, and outlives `'a`.
-    pub(super) unsafe fn new(raw: ffi::duckdb_vector, shape: &'a Shape, rows: usize) -> Self {
+    /// `raw` is a flat vector of the type that `resolved_type` was made from, holds `rows` rows, and outlives `'a`.
+    pub(super) unsafe fn new(
+        raw: ffi::duckdb_vector,
+        resolved_type: &'a ResolvedType,
+        rows: usize,
+    ) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
             Self {
                 raw,
                 data: ffi::duckdb_vector_get_data(raw).cast(),
                 validity: ffi::duckdb_vector_get_validity(raw),
-                shape,
+                resolved_type,
                 rows,
                 lent: PhantomData,
             }
@@ -185,10 +112,10 @@ impl<'a> Column<'a> {
         if !self.is_valid(row) {
             return Cell::Null;
         }
-        let id = match self.shape {
-            Shape::Plain(id) => *id,
-            Shape::Json => TypeId::Varchar,
-            Shape::Decimal { stored, scale, .. } => {
+        let id = match self.resolved_type {
+            ResolvedType::Plain(id) => *id,
+            ResolvedType::Json => TypeId::Varchar,
+            ResolvedType::Decimal { stored, scale, .. } => {
                 let unscaled = self.integer_at(*stored, row);
                 let unit = 10i128.pow((*scale).into());
                 // A whole number stays exact.
@@ -198,7 +125,7 @@ impl<'a> Column<'a> {
                     Cell::Double(divided(unscaled, *scale))
                 };
             }
-            Shape::Enum { stored, values } => {
+            ResolvedType::Enum { stored, values } => {
                 let index = self.integer_at(*stored, row) as usize;
                 return match values.get(index).map(|value| checked(value)) {
                     Some(Ok(text)) => Cell::Text(text.into()),
@@ -206,11 +133,11 @@ impl<'a> Column<'a> {
                     None => Cell::Null,
                 };
             }
-            Shape::Struct(_) => TypeId::Struct,
-            Shape::List(_) => TypeId::List,
-            Shape::Array(..) => TypeId::Array,
-            Shape::Map(_) => TypeId::Map,
-            Shape::Union(_) => TypeId::Union,
+            ResolvedType::Struct(_) => TypeId::Struct,
+            ResolvedType::List(_) => TypeId::List,
+            ResolvedType::Array(..) => TypeId::Array,
+            ResolvedType::Map(_) => TypeId::Map,
+            ResolvedType::Union(_) => TypeId::Union,
         };
         // SAFETY: each arm reads what DuckDB documents as the storage of the type; `is_valid` checked the row.
         unsafe {
@@ -252,9 +179,9 @@ impl<'a> Column<'a> {
 
     /// The type, where it is none with parts or parameters. JSON counts as VARCHAR.
     pub fn plain_type(&self) -> Option<TypeId> {
-        match self.shape {
-            Shape::Plain(id) => Some(*id),
-            Shape::Json => Some(TypeId::Varchar),
+        match self.resolved_type {
+            ResolvedType::Plain(id) => Some(*id),
+            ResolvedType::Json => Some(TypeId::Varchar),
             _ => None,
         }
     }
@@ -297,8 +224,8 @@ impl<'a> Column<'a> {
         // SAFETY: each arm reads what DuckDB documents as the storage of the type; `cell` checked the row. The value is
         // made for us, and DuckDB copies what it is made of.
         let value = unsafe {
-            match self.shape {
-                Shape::Decimal {
+            match self.resolved_type {
+                ResolvedType::Decimal {
                     stored,
                     width,
                     scale,
@@ -313,7 +240,7 @@ impl<'a> Column<'a> {
                         },
                     })
                 }
-                Shape::Plain(id) => match id {
+                ResolvedType::Plain(id) => match id {
                     TypeId::Boolean => ffi::duckdb_create_bool(self.at::<u8>(row) != 0),
                     TypeId::Float => ffi::duckdb_create_float(self.at(row)),
                     TypeId::Double => ffi::duckdb_create_double(self.at(row)),
@@ -349,42 +276,47 @@ impl<'a> Column<'a> {
             Some(value) => value.text(),
             None => Err(format!(
                 "of type {}: cast it to VARCHAR",
-                self.shape.sql_name()
+                self.resolved_type.sql_name()
             )),
         }
     }
 
     /// A field of a STRUCT by its position.
     pub fn field(&self, index: usize) -> Option<Column<'a>> {
-        let Shape::Struct(fields) = self.shape else {
+        let ResolvedType::Struct(fields) = self.resolved_type else {
             return None;
         };
-        let (_, shape) = fields.get(index)?;
-        Some(self.child(index as u64, shape))
+        let (_, resolved_type) = fields.get(index)?;
+        Some(self.child(index as u64, resolved_type))
     }
 
-    fn child(&self, index: u64, shape: &'a Shape) -> Column<'a> {
+    fn child(&self, index: u64, resolved_type: &'a ResolvedType) -> Column<'a> {
         // SAFETY: the vector is a STRUCT (or UNION, which is stored as one) with more than `index` children, each with
         // as many rows as the parent.
         unsafe {
             Column::new(
                 ffi::duckdb_struct_vector_get_child(self.raw, index),
-                shape,
+                resolved_type,
                 self.rows,
             )
         }
     }
 
-    pub(super) fn shape(&self) -> &'a Shape {
-        self.shape
+    pub(super) fn resolved_type(&self) -> &'a ResolvedType {
+        self.resolved_type
     }
 
     /// The fields of a STRUCT with their names; those of an unnamed one are empty.
-    pub(super) fn fields(&self, shapes: &'a [(String, Shape)]) -> Vec<(&'a str, Column<'a>)> {
-        shapes
+    pub(super) fn fields(
+        &self,
+        resolved_types: &'a [(String, ResolvedType)],
+    ) -> Vec<(&'a str, Column<'a>)> {
+        resolved_types
             .iter()
             .enumerate()
-            .map(|(index, (name, shape))| (name.as_str(), self.child(index as u64, shape)))
+            .map(|(index, (name, resolved_type))| {
+                (name.as_str(), self.child(index as u64, resolved_type))
+            })
             .collect()
     }
 
@@ -392,21 +324,21 @@ impl<'a> Column<'a> {
     pub(super) fn union_member(
         &self,
         row: usize,
-        shapes: &'a [(String, Shape)],
+        resolved_types: &'a [(String, ResolvedType)],
     ) -> Option<(&'a str, Column<'a>)> {
-        static TAG: Shape = Shape::Plain(TypeId::UTinyInt);
+        static TAG: ResolvedType = ResolvedType::Plain(TypeId::UTinyInt);
         let Cell::Integer(tag) = self.child(0, &TAG).cell(row) else {
             return None;
         };
-        let (name, shape) = shapes.get(tag as usize)?;
-        Some((name, self.child(tag as u64 + 1, shape)))
+        let (name, resolved_type) = resolved_types.get(tag as usize)?;
+        Some((name, self.child(tag as u64 + 1, resolved_type)))
     }
 
     /// The elements of a LIST or MAP, and the range of them that a row has.
     pub(super) fn elements(
         &self,
         row: usize,
-        shape: &'a Shape,
+        resolved_type: &'a ResolvedType,
     ) -> (Column<'a>, std::ops::Range<usize>) {
         // SAFETY: the vector is a LIST or MAP; its rows are entries of offset and length into the child.
         unsafe {
@@ -415,7 +347,7 @@ impl<'a> Column<'a> {
             let total = ffi::duckdb_list_vector_get_size(self.raw) as usize;
             let start = (entry.offset as usize).min(total);
             let end = start.saturating_add(entry.length as usize).min(total);
-            (Column::new(child, shape, total), start..end)
+            (Column::new(child, resolved_type, total), start..end)
         }
     }
 
@@ -423,13 +355,13 @@ impl<'a> Column<'a> {
     pub(super) fn entries(
         &self,
         row: usize,
-        shapes: &'a (Shape, Shape),
+        resolved_types: &'a (ResolvedType, ResolvedType),
     ) -> (Column<'a>, Column<'a>, std::ops::Range<usize>) {
-        static ENTRY: Shape = Shape::Plain(TypeId::Struct);
+        static ENTRY: ResolvedType = ResolvedType::Plain(TypeId::Struct);
         let (entries, range) = self.elements(row, &ENTRY);
         (
-            entries.child(0, &shapes.0),
-            entries.child(1, &shapes.1),
+            entries.child(0, &resolved_types.0),
+            entries.child(1, &resolved_types.1),
             range,
         )
     }
@@ -439,18 +371,22 @@ impl<'a> Column<'a> {
         &self,
         row: usize,
     ) -> Option<(Column<'a>, Column<'a>, std::ops::Range<usize>)> {
-        match self.shape {
-            Shape::Map(shapes) if self.is_valid(row) => Some(self.entries(row, shapes)),
+        match self.resolved_type {
+            ResolvedType::Map(resolved_types) if self.is_valid(row) => {
+                Some(self.entries(row, resolved_types))
+            }
             _ => None,
         }
     }
 
     /// The elements of a LIST or ARRAY and the range of them that a row has; none for NULL, and for any other type.
     pub fn list_elements(&self, row: usize) -> Option<(Column<'a>, std::ops::Range<usize>)> {
-        match self.shape {
-            Shape::List(shape) if self.is_valid(row) => Some(self.elements(row, shape)),
-            Shape::Array(shape, size) if self.is_valid(row) => {
-                Some(self.array_elements(row, shape, *size))
+        match self.resolved_type {
+            ResolvedType::List(resolved_type) if self.is_valid(row) => {
+                Some(self.elements(row, resolved_type))
+            }
+            ResolvedType::Array(resolved_type, size) if self.is_valid(row) => {
+                Some(self.array_elements(row, resolved_type, *size))
             }
             _ => None,
         }
@@ -460,14 +396,14 @@ impl<'a> Column<'a> {
     pub(super) fn array_elements(
         &self,
         row: usize,
-        shape: &'a Shape,
+        resolved_type: &'a ResolvedType,
         size: usize,
     ) -> (Column<'a>, std::ops::Range<usize>) {
         // SAFETY: the vector is an ARRAY whose child holds `size` elements for each row.
         let child = unsafe {
             Column::new(
                 ffi::duckdb_array_vector_get_child(self.raw),
-                shape,
+                resolved_type,
                 self.rows * size,
             )
         };
@@ -504,7 +440,7 @@ fn format_uuid(bits: u128) -> String {
 /// The arguments of a call: a chunk that DuckDB lends for the length of a callback.
 pub struct Chunk<'a> {
     raw: ffi::duckdb_data_chunk,
-    shapes: &'a [Shape],
+    resolved_types: &'a [ResolvedType],
     rows: usize,
 }
 
@@ -524,11 +460,18 @@ impl<'a> Chunk<'a> {
     }
 
     /// # Safety
-    /// `raw` is a flat chunk whose columns have the types that `shapes` were made from, and outlives `'a`.
-    pub(super) unsafe fn new(raw: ffi::duckdb_data_chunk, shapes: &'a [Shape]) -> Self {
+    /// `raw` is a flat chunk whose columns have the types that `resolved_types` were made from, and outlives `'a`.
+    pub(super) unsafe fn new(
+        raw: ffi::duckdb_data_chunk,
+        resolved_types: &'a [ResolvedType],
+    ) -> Self {
         // SAFETY: the caller's promise.
         let rows = unsafe { ffi::duckdb_data_chunk_get_size(raw) } as usize;
-        Self { raw, shapes, rows }
+        Self {
+            raw,
+            resolved_types,
+            rows,
+        }
     }
 
     pub fn rows(&self) -> usize {
@@ -537,12 +480,12 @@ impl<'a> Chunk<'a> {
 
     /// The column at `index`; panics (contained) where there is none.
     pub fn column(&self, index: usize) -> Column<'a> {
-        let shape = &self.shapes[index];
-        // SAFETY: the chunk has a column for each shape, by the promise given to `new`.
+        let resolved_type = &self.resolved_types[index];
+        // SAFETY: the chunk has a column for each resolved_type, by the promise given to `new`.
         unsafe {
             Column::new(
                 ffi::duckdb_data_chunk_get_vector(self.raw, index as u64),
-                shape,
+                resolved_type,
                 self.rows,
             )
         }

@@ -1,10 +1,142 @@
-//! The rows of a query in the private instance: copied to the host, or read here.
+//! A statement in the private instance and its rows: copied to the host, or read here.
 
-use super::instance::Statement;
-use super::shape::Shape;
-use super::table::TableOutput;
-use super::vector::{Cell, Chunk};
-use super::{ffi, text_from, LogicalType, OwnedChunk, VECTOR_SIZE};
+use super::cell::Cell;
+use super::handles::ConnectionHandle;
+use super::resolved_type::ResolvedType;
+use super::table_function::TableOutput;
+use super::vector_reader::Chunk;
+use super::{c_text, ffi, take_text, text_from, LogicalType, OwnedChunk, VECTOR_SIZE};
+use std::sync::{Arc, Weak};
+
+/// A prepared statement with named parameters.
+pub struct Statement {
+    pub(super) raw: ffi::duckdb_prepared_statement,
+    pub(super) connection: Arc<ConnectionHandle>,
+}
+
+// SAFETY: the statement is owned and used by one thread at a time.
+unsafe impl Send for Statement {}
+
+impl Statement {
+    /// Names and types of the result's columns.
+    pub fn columns(&self) -> Vec<(String, LogicalType)> {
+        // SAFETY: the statement is live; indexes stay below the count; name and type are made for us.
+        unsafe {
+            (0..ffi::duckdb_prepared_statement_column_count(self.raw))
+                .map(|index| {
+                    (
+                        take_text(
+                            ffi::duckdb_prepared_statement_column_name(self.raw, index).cast_mut(),
+                        ),
+                        LogicalType::from_raw(ffi::duckdb_prepared_statement_column_logical_type(
+                            self.raw, index,
+                        )),
+                    )
+                })
+                .collect()
+        }
+    }
+
+    /// Binds a parameter by its name, written `$name` in the statement. A name that the statement lacks is passed over.
+    fn bind(
+        &self,
+        name: &str,
+        bind: impl FnOnce(ffi::duckdb_prepared_statement, ffi::idx_t) -> ffi::duckdb_state,
+    ) -> Result<(), String> {
+        let text = c_text(name);
+        let mut index = 0;
+        // SAFETY: the statement is live.
+        let found =
+            unsafe { ffi::duckdb_bind_parameter_index(self.raw, &mut index, text.as_ptr()) };
+        if found != ffi::DuckDBSuccess {
+            return Ok(());
+        }
+        if bind(self.raw, index) == ffi::DuckDBSuccess {
+            return Ok(());
+        }
+        Err(format!("the parameter ${name} cannot be bound"))
+    }
+
+    pub fn bind_text(&self, name: &str, value: &str) -> Result<(), String> {
+        // SAFETY: the statement is live; the text is copied.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_varchar_length(raw, index, value.as_ptr().cast(), value.len() as u64)
+        })
+    }
+
+    pub fn bind_null(&self, name: &str) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_null(raw, index)
+        })
+    }
+
+    pub fn bind_i64(&self, name: &str, value: i64) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_int64(raw, index, value)
+        })
+    }
+
+    pub fn bind_f64(&self, name: &str, value: f64) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_double(raw, index, value)
+        })
+    }
+
+    /// Binds a TIMESTAMP WITH TIME ZONE from microseconds since 1970.
+    pub fn bind_timestamp(&self, name: &str, micros: i64) -> Result<(), String> {
+        // SAFETY: the statement is live.
+        self.bind(name, |raw, index| unsafe {
+            ffi::duckdb_bind_timestamp_tz(raw, index, ffi::duckdb_timestamp { micros })
+        })
+    }
+
+    /// Stops the statement and the reading of its rows from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter {
+            connection: Arc::downgrade(&self.connection),
+        }
+    }
+
+    /// Runs the statement; rows are produced as they are read.
+    pub fn execute(self) -> Result<Rows, String> {
+        // SAFETY: the statement is live; the result is destroyed on every path.
+        unsafe {
+            let mut result = std::mem::zeroed::<ffi::duckdb_result>();
+            let state = ffi::duckdb_execute_prepared_streaming(self.raw, &mut result);
+            if state != ffi::DuckDBSuccess {
+                let error = text_from(ffi::duckdb_result_error(&mut result));
+                ffi::duckdb_destroy_result(&mut result);
+                return Err(error);
+            }
+            Ok(Rows::new(result, self))
+        }
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: owned, destroyed once.
+        unsafe { ffi::duckdb_destroy_prepare(&mut self.raw) };
+    }
+}
+
+/// Makes what a connection runs now fail with an error. It keeps nothing open, and does nothing where nothing runs: what
+/// starts a moment later is not stopped.
+pub struct Interrupter {
+    connection: Weak<ConnectionHandle>,
+}
+
+impl Interrupter {
+    pub fn interrupt(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            // SAFETY: the connection is live; the C API documents the call for use from another thread.
+            unsafe { ffi::duckdb_interrupt(connection.raw) };
+        }
+    }
+}
 
 /// The rows of a running query.
 pub struct Rows {
@@ -93,16 +225,19 @@ impl Rows {
     /// All rows that are left, for results that are known to be small.
     pub fn collect(&mut self) -> Result<Vec<Vec<Cell<'static>>>, String> {
         let types = self.types();
-        let shapes: Vec<Shape> = types.iter().map(Shape::of).collect();
-        if shapes.iter().any(|shape| !matches!(shape, Shape::Plain(_))) {
+        let resolved_types: Vec<ResolvedType> = types.iter().map(ResolvedType::of).collect();
+        if resolved_types
+            .iter()
+            .any(|resolved_type| !matches!(resolved_type, ResolvedType::Plain(_)))
+        {
             return Err("a nested column cannot be read here".into());
         }
         let mut rows = Vec::new();
         while let Some(flat) = self.next_flat(&types)? {
             // SAFETY: the chunk is flat and of the result's types.
-            let view = unsafe { Chunk::new(flat.raw(), &shapes) };
+            let view = unsafe { Chunk::new(flat.raw(), &resolved_types) };
             for row in 0..view.rows() {
-                let cells = (0..shapes.len()).map(|index| {
+                let cells = (0..resolved_types.len()).map(|index| {
                     Ok(match view.column(index).cell(row) {
                         Cell::Text(text) => Cell::Text(text.into_owned().into()),
                         Cell::NotUtf8(bytes) => return Err(format!("a text is {bytes}")),

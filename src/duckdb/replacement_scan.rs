@@ -1,6 +1,6 @@
 //! Replacement scans: names that stand where a table could and are answered by a function.
 
-use super::contain::{contain, drop_boxed, into_raw};
+use super::callback::{contain, drop_boxed, into_raw};
 use super::{c_text, ffi, text_from, Host, Value};
 use std::ffi::{c_char, c_void};
 
