@@ -23,9 +23,11 @@ use recorded::Recorded;
 pub use relocate::{leave, spool_places, Arrived, Doubt, Transfer};
 
 use crate::caller::Watcher;
-use crate::journal::{Durability, Queue, QueueFigures, Recovery};
+use crate::journal::Recovery;
 use crate::metrics::Metrics;
+use crate::queue::{Queue, QueueFigures};
 use crate::record::{Batch, PART_BYTES_MAX};
+use crate::settings::Durability;
 use crate::settings::{Setting, Settings, Value};
 use crate::spans::{SpanFigures, Spans};
 use crate::store::{OpenError, Place, Purged, Reader};

@@ -7,9 +7,11 @@ mod set_aside;
 
 use crate::alerts::{Rule, RuleChange};
 use crate::engine::{spool_places, Shared};
-use crate::journal::{Durability, Origin, Spools};
 use crate::metrics::Totals;
+use crate::queue::Origin;
+use crate::settings::Durability;
 use crate::settings::{Setting, Value};
+use crate::spool::Spools;
 use crate::store::{Clock, Place, Purged, Store};
 use crate::system::{TrustedClock, SAMPLE_INTERVAL_US};
 use revive::Failures;

@@ -9,10 +9,13 @@ use super::shared::{describe, keep_private};
 use super::spans::open_spans;
 use super::{Engine, Log, Observed, Role, Shared, WriterThread, PATH_VARIABLE};
 use crate::caller::Watcher;
-use crate::journal::{self, Journal, Limits, OwnerLock, Queue, Recovery};
+use crate::files::OwnerLock;
+use crate::journal::{self, Journal, Limits, Recovery};
 use crate::metrics::{assemble, Metrics};
+use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::spans::Spans;
+use crate::spool::{self, SPOOL_LIMITS};
 use crate::store::{self, absolute, OpenError, Opened, Place};
 use crate::writer;
 use std::path::{Path, PathBuf};
@@ -95,7 +98,7 @@ impl Engine {
         notes.extend(settings.adopt(&store.settings()?));
         let next_seq = store.next_seq()?;
         let spool = match (role, wanted_place) {
-            (Role::Guest, Some(Place::File(path))) => Some(journal::spool_beside(path)),
+            (Role::Guest, Some(Place::File(path))) => Some(spool::spool_beside(path)),
             _ => None,
         };
         let journaled = match &spool {
@@ -271,7 +274,7 @@ pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Rec
 
 /// The journal in which a guest keeps its records for the log's owner.
 fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
-    let open = || Journal::open(path, next_seq, journal::SPOOL_LIMITS);
+    let open = || Journal::open(path, next_seq, SPOOL_LIMITS);
     // A fault that passes is no reason to lose what a whole process records.
     open().or_else(|_| open()).map(Some).map_err(|error| {
         format!("records cannot be kept for the log's owner; they end with this process ({error})")

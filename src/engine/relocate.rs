@@ -2,9 +2,12 @@
 //! places.
 
 use super::{metrics, open_journal};
-use crate::journal::{self, started, Journal, OwnerLock, Queue, Recovery, SpanFile};
+use crate::files::{has_spans, OwnerLock};
+use crate::journal::{self, Journal, Recovery};
 use crate::metrics::{assemble, Metrics, Rules, StoredFamily, Totals};
+use crate::queue::Queue;
 use crate::settings::Settings;
+use crate::spans::{started, SpanFile};
 use crate::store::{self, Copying, Mark, OpenError, Opened, Place, Store};
 use std::path::{Path, PathBuf};
 
@@ -432,7 +435,7 @@ pub fn fetch_spans(log: &Store) -> Result<(), String> {
         return Ok(());
     };
     for (id, old) in log.moved_from()? {
-        if old == here || !journal::has_spans(&old) {
+        if old == here || !has_spans(&old) {
             continue;
         }
         if !store::peek(&old).is_ok_and(|meta| Mark::has_left(&meta, &id)) {

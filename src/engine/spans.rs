@@ -1,9 +1,12 @@
 //! Spans: from the call that starts one to its operation in the log.
 
 use super::{durability, read, Engine, Shared};
-use crate::journal::{Durability, Found, Journal, Origin, SpanFile, Started};
+use crate::journal::Journal;
+use crate::queue::Origin;
 use crate::record::{format_id, parse_id, Batch, Field, IdRange, Source};
+use crate::settings::Durability;
 use crate::spans::{age_ms, Claimed, Running};
+use crate::spans::{Orphans, SpanFile, Started};
 use crate::store::Store;
 use std::collections::HashSet;
 use std::path::Path;
@@ -18,9 +21,9 @@ pub fn open_spans(
     beside: Option<&Path>,
     journal: Option<&Journal>,
     next_seq: u64,
-) -> Result<(Option<SpanFile>, Found), String> {
+) -> Result<(Option<SpanFile>, Orphans), String> {
     let (Some(path), Some(journal)) = (beside, journal) else {
-        return Ok((None, Found::default()));
+        return Ok((None, Orphans::default()));
     };
     let without = |error: String| {
         format!("the file of spans cannot be used; spans are lost with the process ({error})")

@@ -39,7 +39,7 @@ pub fn status(engine: &Engine, _: &[String]) -> Answer {
         ),
         (
             "pending_bytes_max",
-            crate::journal::QUEUE_BYTES_MAX.to_string(),
+            crate::queue::QUEUE_BYTES_MAX.to_string(),
             "bytes",
             "Memory that they may take; callers wait for the writer when it is reached",
         ),

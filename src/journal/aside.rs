@@ -1,10 +1,8 @@
 //! A file of records that the store does not take: it has the form of a journal's segment, so that it can be read like one.
 
-use super::durable::write_whole;
-use super::error::FileError;
-use super::file::{Disk, FileLayer};
 use super::frame::Frame;
-use super::segment::{self, Names};
+use super::segment;
+use crate::files::{write_whole, FileError, FileLayer, FileSystem, Names};
 use crate::record::Pending;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +15,7 @@ pub fn write_aside(log: &Path, records: &[Pending]) -> Result<PathBuf, FileError
     for (stamp, batch) in records {
         bytes.extend_from_slice(Frame::new(batch, Vec::new()).stamped(stamp));
     }
-    let disk = Disk::beside(log);
+    let disk = FileSystem::beside(log);
     let written = disk.create(&path).and_then(|file| {
         write_whole(&*file, &bytes)?;
         file.sync()?;

@@ -17,8 +17,8 @@
 //! Frames are found from the header on, one behind the other, and never by searching for what looks like one: a log can
 //! hold a text that does.
 
-use super::file::LogFile;
 use super::segment::HEADER_BYTES;
+use crate::files::{read_up_to, LogFile};
 use crate::record::{codec, Batch, Pending, Stamp};
 use std::io;
 use std::ops::Range;
@@ -80,9 +80,6 @@ const FRAME_BYTES_MAX: u64 = super::JOURNAL_BYTES_MAX / 2;
 
 /// A body larger than this is checked before it is read as a whole: whoever has planted a length takes no memory.
 const BODY_UNCHECKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// A read that fails is tried so often: a fault that passes is no damage.
-const READ_TRIES: usize = 3;
 
 /// What the scanner found.
 pub enum Step {
@@ -246,28 +243,4 @@ impl Scanner {
         }
         Ok(Some(checksum))
     }
-}
-
-/// Fills a buffer as far as the file goes, and says how far; with an error too.
-pub(super) fn read_up_to(
-    file: &dyn LogFile,
-    buffer: &mut [u8],
-    offset: u64,
-) -> Result<usize, (usize, io::Error)> {
-    let mut filled = 0;
-    let mut tries = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                tries += 1;
-                if tries == READ_TRIES {
-                    return Err((filled, error));
-                }
-            }
-        }
-    }
-    Ok(filled)
 }

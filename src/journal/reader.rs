@@ -1,9 +1,9 @@
 //! Reading the journal, while it grows if need be.
 
-use super::durable::Shared;
-use super::error::{FileError, ReadError};
-use super::file::LogFile;
+use super::error::ReadError;
 use super::frame::{Scanner, Step};
+use super::state::Shared;
+use crate::files::{FileError, LogFile};
 use crate::record::{part, Pending};
 use std::io;
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub struct Reader {
 }
 
 /// A segment to read.
-struct Found {
+struct Place {
     number: u64,
     skipped: Range<u64>,
     path: PathBuf,
@@ -44,7 +44,7 @@ struct Progress {
 }
 
 /// What of a batch begins at or above a `seq`. The store commits a large batch in parts, so it can have some of one.
-pub(super) fn behind(pending: Pending, seq: u64) -> Option<Pending> {
+pub fn behind(pending: Pending, seq: u64) -> Option<Pending> {
     let (stamp, batch) = &pending;
     let stored = usize::try_from(seq.saturating_sub(stamp.first_seq)).ok()?;
     match stored {
@@ -159,7 +159,7 @@ impl Reader {
         Ok(false)
     }
 
-    fn find(&mut self) -> Option<Found> {
+    fn find(&mut self) -> Option<Place> {
         let shared = Arc::clone(&self.shared);
         let state = shared.state();
         self.skip_to(state.released_seq);
@@ -167,7 +167,7 @@ impl Reader {
             .segments
             .iter()
             .find(|segment| segment.next_seq > self.next_seq)
-            .map(|segment| Found {
+            .map(|segment| Place {
                 number: segment.number,
                 skipped: segment.skipped.clone(),
                 path: segment.path.clone(),

@@ -18,12 +18,12 @@
 //! A frame at the very end whose bytes were damaged after it had been acknowledged looks like a torn one. No format can
 //! tell them apart.
 
-use super::durable::{Segment, SET_ASIDE_MAX};
-use super::error::{FileError, OpenError};
-use super::file::{FileLayer, LogFile};
+use super::error::OpenError;
 use super::frame::{Scanner, Step};
 use super::reader::behind;
-use super::segment::{self, Header, Names, HEADER_BYTES};
+use super::segment::{Header, HEADER_BYTES};
+use super::state::Segment;
+use crate::files::{FileError, FileLayer, LogFile, Names};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -301,25 +301,4 @@ pub(super) fn recover(
     }
     let next_number = scans.last().map_or(1, |last| last.number + 1);
     Ok((segments, next_number, recovery))
-}
-
-/// Deletes the oldest segments that were set aside, if they are too many. It is tidying: a failure changes nothing.
-pub(super) fn limit_set_aside(layer: &dyn FileLayer, names: &Names) {
-    let Ok(mut listed) = layer.list(&names.directory) else {
-        return;
-    };
-    listed.retain(|name| names.is_set_aside(name));
-    listed.retain(|name| {
-        let mut magic = [0; segment::MAGIC.len()];
-        let read = layer
-            .open(&names.directory.join(name))
-            .and_then(|file| file.read_at(&mut magic, 0));
-        // What does not say that it is oplog's is kept.
-        read.is_ok() && (&magic == segment::MAGIC || &magic == super::spans::MAGIC)
-    });
-    // Numbers lead the names, so the oldest are the first.
-    listed.sort();
-    for name in listed.iter().rev().skip(SET_ASIDE_MAX) {
-        let _ = layer.remove(&names.directory.join(name));
-    }
 }

@@ -11,70 +11,10 @@
 //! not copied over: they are still in the queue to the store, whose own commit will make them durable or fail in its
 //! own right, and a copy would be a second source of the same operations.
 
-use super::durable::{JournalFigures, Shared};
-use super::error::{FileError, SyncError};
-use std::collections::VecDeque;
-use std::ops::Range;
+use super::error::SyncError;
+use super::state::{JournalFigures, Shared, Syncing};
+use crate::files::FileError;
 use std::sync::MutexGuard;
-
-/// Failures that are remembered one by one for callers who ask late. They ask right after their append, so few do. Who
-/// asks for what is older is refused, whether that was synced or not.
-const FAILURES_MAX: usize = 64;
-
-pub(super) struct Syncing {
-    /// Someone is syncing.
-    led: bool,
-    /// Everything below is synced, or in one of the failures.
-    synced_seq: u64,
-    /// `seq` that a failed sync left in doubt, the oldest first, and why.
-    failures: VecDeque<(Range<u64>, String)>,
-    /// Below this a failure may have been forgotten.
-    forgotten_seq: u64,
-    syncs: u64,
-    failed_syncs: u64,
-}
-
-impl Syncing {
-    /// What was there before `synced_seq` is not this journal's to sync: it has been recovered, not acknowledged.
-    pub fn new(synced_seq: u64) -> Self {
-        Self {
-            led: false,
-            synced_seq,
-            failures: VecDeque::new(),
-            forgotten_seq: 0,
-            syncs: 0,
-            failed_syncs: 0,
-        }
-    }
-
-    /// Everything up to `doubtful` that is not synced never will be; what comes later can be, on its own.
-    fn fail(&mut self, doubtful: u64, error: String) {
-        self.failed_syncs += 1;
-        let seqs = self.synced_seq..doubtful;
-        self.synced_seq = doubtful;
-        match self.failures.back_mut() {
-            _ if seqs.is_empty() => {}
-            Some((last, _)) if last.end == seqs.start => last.end = seqs.end,
-            _ => self.failures.push_back((seqs, error)),
-        }
-        if self.failures.len() > FAILURES_MAX {
-            if let Some((oldest, _)) = self.failures.pop_front() {
-                self.forgotten_seq = oldest.end;
-            }
-        }
-    }
-
-    /// The failure that leaves the frame which ends at `position` in doubt.
-    fn failure(&self, position: u64) -> Option<&str> {
-        if position <= self.forgotten_seq {
-            return Some("several syncs have failed since");
-        }
-        self.failures
-            .iter()
-            .find(|(seqs, _)| seqs.start < position && position <= seqs.end)
-            .map(|(_, error)| error.as_str())
-    }
-}
 
 fn syncing(shared: &Shared) -> MutexGuard<'_, Syncing> {
     shared

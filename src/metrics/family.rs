@@ -86,7 +86,7 @@ pub struct Family {
 }
 
 /// Where the values of a label set went.
-pub struct Found {
+pub struct Lookup {
     pub series: Arc<Series>,
     /// There was no room for them: the series is that of `other`.
     pub folded: bool,
@@ -179,14 +179,14 @@ impl Family {
         &self,
         values: impl Iterator<Item = &'a str> + Clone,
         max_series: usize,
-    ) -> Found {
+    ) -> Lookup {
         let mut key = Vec::with_capacity(64);
         pack(&mut key, values);
         self.find_packed(&key, max_series)
     }
 
     /// The same for values that are packed already.
-    pub fn find_packed(&self, key: &[u8], max_series: usize) -> Found {
+    pub fn find_packed(&self, key: &[u8], max_series: usize) -> Lookup {
         self.find_or_fold(key, max_series, || {
             let mut other = Vec::new();
             pack(&mut other, unpack(key).map(|_| OTHER));
@@ -200,11 +200,11 @@ impl Family {
         key: &[u8],
         max_series: usize,
         fold: impl FnOnce() -> Vec<u8>,
-    ) -> Found {
+    ) -> Lookup {
         {
             let set = self.series();
             if let Some(index) = set.index.get(key) {
-                return Found {
+                return Lookup {
                     series: Arc::clone(&set.ordered[*index as usize]),
                     folded: false,
                 };
@@ -218,13 +218,13 @@ impl Family {
             || self.registry_bytes.load(Ordering::Relaxed) >= REGISTRY_BYTES_MAX;
         // The series without labels has nothing to fold into.
         if !full || key.is_empty() {
-            return Found {
+            return Lookup {
                 series: self.get_or_insert(&mut set, key),
                 folded: false,
             };
         }
         let other = fold();
-        Found {
+        Lookup {
             folded: other != key,
             series: self.get_or_insert(&mut set, &other),
         }

@@ -1,7 +1,7 @@
 //! The metrics of operations, counted a batch at a time: rows are grouped first, so that a series is looked up once a
 //! group.
 
-use super::family::{pack, Family, Found, Kind, Owner, OTHER};
+use super::family::{pack, Family, Kind, Lookup, Owner, OTHER};
 use super::series::{Exemplar, Series, Stage};
 use super::Registry;
 use crate::record::{Batch, Field, Stamp, LOGGED_STATUSES};
@@ -259,7 +259,7 @@ impl OperationMetrics {
 
 /// The series with these label values, the last of which is a status: that one is kept where the others fold, so that
 /// rates of success stay right.
-fn find<const LABELS: usize>(family: &Family, labels: [&str; LABELS], max_series: usize) -> Found {
+fn find<const LABELS: usize>(family: &Family, labels: [&str; LABELS], max_series: usize) -> Lookup {
     let mut key = Vec::with_capacity(64);
     pack(&mut key, labels.into_iter());
     family.find_or_fold(&key, max_series, || {

@@ -3,7 +3,10 @@
 //! Pure. A value that somebody sets is kept with the log, so that it survives a restart; the host's own option stays
 //! NULL until then.
 
+mod durability;
 mod parse;
+
+pub use durability::Durability;
 
 use crate::calendar::{Interval, Zone, FIRST_US};
 use crate::excerpt::excerpt;

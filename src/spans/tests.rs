@@ -3,11 +3,12 @@
 mod corruption;
 
 use super::*;
-use crate::journal::tests::simulated::Files;
-use crate::journal::Found;
-use crate::record::{BatchBuilder, IdGenerator, Moment, Source, Value};
+use crate::files::simulated::Files;
+use crate::record::{BatchBuilder, Field, IdGenerator, Moment, Source, Value};
+use crate::settings::Durability;
 use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::Arc;
 
 const SIDECAR: &str = "dir/app.oplog";
 const FILE: &str = "app.oplog.journal.spans";
@@ -36,7 +37,7 @@ fn spans(numbers: std::ops::Range<i128>) -> Vec<Started> {
         .collect()
 }
 
-fn open(files: &Arc<Files>) -> (SpanFile, Found) {
+fn open(files: &Arc<Files>) -> (SpanFile, Orphans) {
     SpanFile::open_in(files.clone(), Path::new(SIDECAR)).unwrap()
 }
 

@@ -114,7 +114,7 @@ fn look(place: &Place) -> Result<There, OpenError> {
     };
     let there = check_path(path)?;
     // To open a database that is not ours for writing would fold its write-ahead log into it.
-    if there == There::Database && wal(path).exists() && !crate::journal::stands_beside(path) {
+    if there == There::Database && wal(path).exists() && !crate::files::stands_beside(path) {
         match peek(path) {
             // Whatever else is wrong shows again.
             Err(error @ OpenError::Unusable(_)) => return Err(error),
@@ -464,7 +464,7 @@ pub fn restrict(log: &Path, host: &Path) -> std::io::Result<()> {
             _ => {}
         }
     }
-    crate::journal::restrict_beside(log)
+    crate::files::restrict_beside(log)
 }
 
 /// DuckDB makes a write-ahead log as the umask says, and takes one that is there as it is.

@@ -10,8 +10,8 @@
 //! | anything else | refused, and left alone |
 
 use super::OpenError;
+use crate::files::stands_beside;
 use crate::files::{open_regular, Mode};
-use crate::journal::stands_beside;
 use std::fs::{FileType, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Journals whose bytes have changed: nothing panics, nothing is invented, and what stands before the damage is kept.
 
 use super::*;
-use crate::journal::file::FileLayer;
+use crate::files::FileLayer;
 use proptest::prelude::*;
 
 /// A journal of several small segments: its files, and its frames with the segment that holds each and their ends.
@@ -194,7 +194,7 @@ fn damaged_segments_do_not_pile_up() {
         next_seq = recovery.next_seq;
         journal.release(next_seq).unwrap();
     }
-    assert_eq!(files.names().len(), crate::journal::durable::SET_ASIDE_MAX);
+    assert_eq!(files.names().len(), crate::files::SET_ASIDE_MAX);
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! The journal against files that fail, lose power and are damaged: see `simulated`. `disk` has the real ones.
+//! The journal against files that fail, lose power and are damaged: see `files::simulated`. `disk` has the real ones.
 
 mod behaviour;
 mod corruption;
@@ -6,17 +6,16 @@ mod crashes;
 mod disk;
 mod faults;
 mod groups;
-pub mod simulated;
 
-use super::durable::{Journal, Limits};
 use super::error::AppendError;
-use super::file::{Disk, FileLayer};
 use super::frame::Frame;
 use super::recover::Recovery;
+use super::{Journal, Limits};
+use crate::files::simulated::Files;
+use crate::files::{FileLayer, FileSystem};
 use crate::record::{
     codec, Batch, BatchBuilder, Field, IdGenerator, Pending, Source, Stamp, Value,
 };
-use simulated::Files;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ impl Directory {
     }
 
     pub fn names(&self) -> Vec<String> {
-        let names = Disk::beside(&self.0).list(&self.0).unwrap();
+        let names = FileSystem::beside(&self.0).list(&self.0).unwrap();
         let mut names: Vec<_> = names
             .into_iter()
             .map(|n| n.into_string().unwrap())

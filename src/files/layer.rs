@@ -1,15 +1,16 @@
-//! The files under the journal: the few operations it needs, so that tests can make each of them fail.
+//! The files of journals, spools and spans: the few operations that they need, so that tests can make each of them fail.
 
-use super::owner::OwnerLock;
-use super::segment::Names;
-use crate::files::{create_like, open_regular, Mode};
+use super::access::create_like;
+use super::names::Names;
+use super::open::{open_regular, Mode};
+use super::owner_lock::OwnerLock;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A directory with journal files.
+/// A directory with such files.
 pub trait FileLayer: Send + Sync {
     /// Makes a new, empty file for appending and reading. It is an error if there is one of that name.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
@@ -51,11 +52,11 @@ pub trait LogFile: Send + Sync {
 }
 
 /// The file system. Only regular files are opened, and what is made is as open to others as the log that it belongs to.
-pub struct Disk {
+pub struct FileSystem {
     log: PathBuf,
 }
 
-impl Disk {
+impl FileSystem {
     /// For the journal or the spool of that name.
     pub fn beside(sidecar: &Path) -> Self {
         Self {
@@ -64,7 +65,7 @@ impl Disk {
     }
 }
 
-impl FileLayer for Disk {
+impl FileLayer for FileSystem {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         Ok(Arc::new(create_like(path, &self.log)?))
     }
@@ -135,4 +136,44 @@ impl LogFile for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+/// A read that fails is tried so often: a fault that passes is no damage.
+const READ_TRIES: usize = 3;
+
+/// Fills a buffer as far as the file goes, and says how far; with an error too.
+pub fn read_up_to(
+    file: &dyn LogFile,
+    buffer: &mut [u8],
+    offset: u64,
+) -> Result<usize, (usize, io::Error)> {
+    let mut filled = 0;
+    let mut tries = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                tries += 1;
+                if tries == READ_TRIES {
+                    return Err((filled, error));
+                }
+            }
+        }
+    }
+    Ok(filled)
+}
+
+/// Writes all of it: in one call, unless the system takes less.
+pub fn write_whole(file: &dyn LogFile, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.append(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

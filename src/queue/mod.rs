@@ -14,9 +14,10 @@ pub use health::QueueHealth;
 pub use waiting::Unsynced;
 use waiting::Waiting;
 
-use super::{AppendError, Frame, Journal, Reader};
 use crate::caller::LOOK_INTERVAL;
+use crate::journal::{AppendError, Frame, Journal, Reader};
 use crate::record::{Batch, Field, IdGenerator, IdRange, Pending, Stamp};
+use crate::settings::Durability;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -44,17 +45,6 @@ const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What a record survives once it is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// An orderly close.
-    Memory,
-    /// The end of the process in any form.
-    Process,
-    /// A power loss too.
-    Os,
 }
 
 /// What a batch brings along that was recorded elsewhere, or begun earlier.

@@ -1,9 +1,11 @@
 //! Spools as guests leave them, and what others put beside the log.
 
+use super::taken::Taken;
 use super::*;
-use crate::journal::segment::Names;
+use crate::files::Names;
 use crate::journal::tests::{append, batch, Directory};
-use crate::journal::{Journal, Limits};
+use crate::journal::Journal;
+use std::collections::HashSet;
 
 impl Directory {
     fn log(&self) -> PathBuf {
@@ -30,12 +32,12 @@ impl Directory {
     }
 }
 
-fn look(spools: &mut Spools) -> Found {
+fn look(spools: &mut Spools) -> Taken {
     spools.look(&mut |_| Ok(HashSet::new())).unwrap()
 }
 
-fn rows(found: &Found) -> usize {
-    found.batches.iter().map(|(_, batch)| batch.rows()).sum()
+fn rows(taken: &Taken) -> usize {
+    taken.batches.iter().map(|(_, batch)| batch.rows()).sum()
 }
 
 fn flip(path: &Path, at: usize) {
@@ -49,10 +51,10 @@ fn what_is_taken_in_is_deleted_and_leaves_nothing() {
     let directory = Directory::new("spool-taken");
     assert!(directory.spool(0, &[3, 2, 9, 9, 9]).len() > 1);
     let mut spools = Spools::beside(vec![directory.log()], &[]);
-    let found = look(&mut spools);
-    assert_eq!((rows(&found), found.lost_operations), (32, 0));
-    assert_eq!(found.notes, [""; 0]);
-    found.discard().unwrap();
+    let taken = look(&mut spools);
+    assert_eq!((rows(&taken), taken.lost_operations), (32, 0));
+    assert_eq!(taken.notes, [""; 0]);
+    taken.discard().unwrap();
     assert_eq!(directory.names(), [""; 0]);
     // Nor does a guest that died before it recorded anything.
     std::fs::write(directory.0.join("app.oplog.spool-1-2-3.journal.lock"), "").unwrap();
@@ -75,15 +77,15 @@ fn what_is_no_regular_file_is_left_alone_and_keeps_nobody_out() {
     std::fs::write(path("x.journal.000001"), "of somebody else").unwrap();
     let before = directory.names();
     let mut spools = Spools::beside(vec![directory.log()], &[]);
-    let found = look(&mut spools);
-    assert_eq!(rows(&found), 3);
-    assert_eq!(found.notes.len(), 4, "{:?}", found.notes);
-    let failing = found.failing.clone().unwrap_or_default();
+    let taken = look(&mut spools);
+    assert_eq!(rows(&taken), 3);
+    assert_eq!(taken.notes.len(), 4, "{:?}", taken.notes);
+    let failing = taken.failing.clone().unwrap_or_default();
     assert!(failing.contains("1-1-1.journal.lock"), "{failing}");
-    drop(found);
-    let found = look(&mut spools);
-    assert_eq!(found.notes, [""; 0], "they are told once");
-    drop(found);
+    drop(taken);
+    let taken = look(&mut spools);
+    assert_eq!(taken.notes, [""; 0], "they are told once");
+    drop(taken);
     assert!(directory.names().iter().all(|name| before.contains(name)));
 }
 
@@ -95,11 +97,11 @@ fn a_flipped_bit_is_told_and_costs_its_frame_only() {
     // In the body of the first frame.
     flip(&segments[0], 130);
     let mut spools = Spools::beside(vec![directory.log()], &[]);
-    let found = look(&mut spools);
-    assert_eq!((rows(&found), found.lost_operations), (29 + 4, 3));
-    let note = found.notes.concat();
+    let taken = look(&mut spools);
+    assert_eq!((rows(&taken), taken.lost_operations), (29 + 4, 3));
+    let note = taken.notes.concat();
     assert!(note.contains("000001 was damaged"), "{note}");
-    found.discard().unwrap();
+    taken.discard().unwrap();
     let names = directory.names();
     assert_eq!(names.len(), 1, "{names:?}");
     assert!(names[0].starts_with("app.oplog.journal.000001.damaged-"));
@@ -117,9 +119,9 @@ fn damage_to_a_head_and_to_the_last_frame_is_told_too() {
         } else {
             flip(&segments[0], 50);
         }
-        let found = look(&mut Spools::beside(vec![directory.log()], &[]));
-        assert_eq!(found.lost_operations, lost, "{:?}", found.notes);
-        assert_eq!(found.notes.len(), 1, "{:?}", found.notes);
+        let taken = look(&mut Spools::beside(vec![directory.log()], &[]));
+        assert_eq!(taken.lost_operations, lost, "{:?}", taken.notes);
+        assert_eq!(taken.notes.len(), 1, "{:?}", taken.notes);
     }
 }
 
@@ -133,9 +135,9 @@ fn a_spool_of_a_newer_format_waits_for_a_newer_owner() {
     bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
     std::fs::write(&segments[0], &bytes).unwrap();
     directory.spool(1, &[4]);
-    let found = look(&mut Spools::beside(vec![directory.log()], &[]));
-    assert_eq!(rows(&found), 4);
-    assert!(found
+    let taken = look(&mut Spools::beside(vec![directory.log()], &[]));
+    assert_eq!(rows(&taken), 4);
+    assert!(taken
         .failing
         .is_some_and(|error| error.contains("format version 9")));
     assert_eq!(std::fs::read(&segments[0]).unwrap(), bytes);
@@ -147,17 +149,17 @@ fn a_header_of_another_segment_is_damage() {
     let segments = directory.spool(0, &[3]);
     let other = segments[0].with_extension("000007");
     std::fs::rename(&segments[0], &other).unwrap();
-    let found = look(&mut Spools::beside(vec![directory.log()], &[]));
-    assert_eq!((rows(&found), found.lost_operations), (3, 0));
-    assert!(found.notes.concat().contains("that of another segment"));
+    let taken = look(&mut Spools::beside(vec![directory.log()], &[]));
+    assert_eq!((rows(&taken), taken.lost_operations), (3, 0));
+    assert!(taken.notes.concat().contains("that of another segment"));
 }
 
 #[test]
 fn the_batches_are_those_that_were_recorded() {
     let directory = Directory::new("spool-batches");
     directory.spool(0, &[3, 1]);
-    let found = look(&mut Spools::beside(vec![directory.log()], &[]));
-    let read: Vec<_> = found
+    let taken = look(&mut Spools::beside(vec![directory.log()], &[]));
+    let read: Vec<_> = taken
         .batches
         .iter()
         .map(|(_, read)| (**read).clone())

@@ -1,57 +1,19 @@
 //! The journal itself: appending, releasing and its limits.
 
-use super::error::{AppendError, FileError, Forked, OpenError};
-use super::file::{Disk, FileLayer, LogFile};
+use super::error::{AppendError, OpenError};
 use super::frame::Frame;
-use super::owner::OwnerLock;
 use super::reader::Reader;
 use super::recover::{self, Recovery};
-use super::segment::{self, Names, HEADER_BYTES};
-use super::sync::Syncing;
+use super::segment::{self, HEADER_BYTES};
+use super::state::{JournalFigures, Limits, Segment, Shared, State, Syncing};
+use crate::files::{
+    limit_set_aside, write_whole, FileError, FileLayer, FileSystem, Names, OwnerLock,
+};
 use crate::record::Stamp;
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-
-/// A segment takes frames up to this size; a larger frame gets one of its own. Disk space is given back in such pieces.
-pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// What all segments may take together: at 100 bytes an operation, ten million that wait to be committed.
-pub const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-
-/// Damaged segments that are kept for whoever wants to look; the oldest go first.
-pub const SET_ASIDE_MAX: usize = 8;
-
-/// How large the files may become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    pub segment_bytes: u64,
-    pub total_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            segment_bytes: SEGMENT_BYTES_MAX,
-            total_bytes: JOURNAL_BYTES_MAX,
-        }
-    }
-}
-
-/// What there is to say of a journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JournalFigures {
-    /// Bytes of all segments, what has been committed but not yet given back included.
-    pub bytes: u64,
-    pub segments: u64,
-    /// `seq` of the next frame.
-    pub next_seq: u64,
-    /// Everything below is known to survive a power loss, save what [`Journal::sync_to`] has refused.
-    pub synced_seq: u64,
-    pub syncs: u64,
-    pub failed_syncs: u64,
-}
 
 /// A durable queue of frames in the order of their `seq`, in files beside the sidecar.
 ///
@@ -74,79 +36,6 @@ pub struct Journal {
     _lock: Box<dyn Send + Sync>,
 }
 
-/// A segment as the journal knows it.
-pub(super) struct Segment {
-    pub number: u64,
-    pub path: PathBuf,
-    /// Open as long as there may be something to sync or to append.
-    pub file: Option<Arc<dyn LogFile>>,
-    /// The `seq` before its first frame that were not to be journaled; empty if there are none.
-    pub skipped: std::ops::Range<u64>,
-    /// The `seq` behind its last frame.
-    pub next_seq: u64,
-    /// Where its last whole frame ends.
-    pub end: u64,
-    /// What it takes of the disk.
-    pub bytes: u64,
-    /// Something was appended since the last sync began.
-    pub dirty: bool,
-    /// It is damaged: not deleted when it is released but renamed to this.
-    pub set_aside: Option<PathBuf>,
-}
-
-pub(super) struct State {
-    /// The oldest first.
-    pub segments: VecDeque<Segment>,
-    /// Whether the last of them takes more frames.
-    pub active: bool,
-    pub next_seq: u64,
-    /// The `seq` behind the last frame: less if some have been skipped since.
-    pub follows_seq: u64,
-    /// Everything below is the store's.
-    pub released_seq: u64,
-    pub next_number: u64,
-    /// A segment was created since the directory was last synced.
-    pub directory_dirty: bool,
-}
-
-impl State {
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
-    }
-}
-
-/// What the journal and its readers share.
-pub(super) struct Shared {
-    pub layer: Arc<dyn FileLayer>,
-    pub names: Names,
-    pub limits: Limits,
-    /// The process that opened the journal.
-    pub process: u32,
-    pub state: Mutex<State>,
-    pub syncing: Mutex<Syncing>,
-    pub synced: Condvar,
-}
-
-impl Shared {
-    /// Changes under this lock are complete before anything that could panic, so a poisoned one is as good.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Refuses in a forked child. Asked before any lock is taken: in the child it may be locked for good.
-    pub fn owned(&self) -> Result<(), Forked> {
-        if crate::system::process::id() == self.process {
-            Ok(())
-        } else {
-            Err(Forked {
-                owner: self.process,
-            })
-        }
-    }
-}
-
 impl Journal {
     /// Opens the journal beside a sidecar whose store has committed everything below `next_seq`, and recovers what the
     /// store has not: read it with [`reader`](Self::reader) from `next_seq` on, and append what is new behind
@@ -156,7 +45,12 @@ impl Journal {
         next_seq: u64,
         limits: Limits,
     ) -> Result<(Self, Recovery), OpenError> {
-        Self::open_in(Arc::new(Disk::beside(sidecar)), sidecar, next_seq, limits)
+        Self::open_in(
+            Arc::new(FileSystem::beside(sidecar)),
+            sidecar,
+            next_seq,
+            limits,
+        )
     }
 
     /// The same with files of another kind.
@@ -181,7 +75,7 @@ impl Journal {
         next_seq: u64,
         limits: Limits,
     ) -> Result<(Self, Recovery), OpenError> {
-        let layer = Arc::new(Disk::beside(sidecar));
+        let layer = Arc::new(FileSystem::beside(sidecar));
         Self::open_with(layer, Box::new(lock), sidecar, next_seq, limits)
     }
 
@@ -439,7 +333,7 @@ impl Journal {
         };
         let renamed = layer.rename(&segment.path, aside).or_else(gone);
         renamed.map_err(FileError::of("set aside", &segment.path))?;
-        recover::limit_set_aside(&**layer, &self.shared.names);
+        limit_set_aside(&**layer, &self.shared.names);
         Ok(())
     }
 
@@ -484,17 +378,4 @@ impl Drop for Journal {
             let _ = self.discard(self.shared.state(), 0);
         }
     }
-}
-
-/// Writes all of it: in one call, unless the system takes less.
-pub(super) fn write_whole(file: &dyn LogFile, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match file.append(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! What the queue does when the store had to be opened anew after an error: it has more than was known, or less.
 
 use super::{lock, Queue};
-use crate::journal::reader::behind;
+use crate::journal::behind;
 use crate::record::Pending;
 
 impl Queue {

@@ -17,13 +17,13 @@
 //!
 //! One checksum is enough here: the file is small, and read as a whole.
 
+use crate::files::SPANS_MAGIC;
 use crate::record::{codec, Batch, IdRange, Stamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const HEADER_BYTES: usize = 16;
 const FORMAT_VERSION: u32 = 1;
-pub const MAGIC: &[u8; 8] = b"oplogspn";
 
 const PREFIX_BYTES: usize = 9;
 const KIND_AT: usize = 8;
@@ -41,7 +41,7 @@ pub struct Started {
 
 pub fn header() -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
-    bytes[..8].copy_from_slice(MAGIC);
+    bytes[..8].copy_from_slice(SPANS_MAGIC);
     bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     let checksum = crc32c::crc32c(&bytes[..12]);
     bytes[12..].copy_from_slice(&checksum.to_le_bytes());
@@ -112,7 +112,7 @@ pub fn read(bytes: &[u8]) -> Contents {
         // Somebody died while beginning it.
         return contents;
     };
-    if !header.starts_with(MAGIC) || four(header, 12) != crc32c::crc32c(&header[..12]) {
+    if !header.starts_with(SPANS_MAGIC) || four(header, 12) != crc32c::crc32c(&header[..12]) {
         contents.damage = Some("its header is damaged".into());
         return contents;
     }

@@ -1,7 +1,7 @@
 //! Files in memory, as an operating system keeps them: what is written is there at once, what is synced survives a
 //! power loss, and what is neither may be kept in part, as zeros, or not at all.
 
-use crate::journal::file::{FileLayer, LogFile};
+use super::layer::{FileLayer, LogFile};
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::io;

@@ -1,6 +1,8 @@
 //! The lock that makes one journal of one process the owner of its files.
 
-use crate::files::{create_like, is_at, open_regular, Lock, Mode};
+use super::access::create_like;
+use super::lock::{is_at, Lock};
+use super::open::{open_regular, Mode};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,8 @@
 //! Reading one spool: what the log has not, and what is wrong with the rest.
 
-use super::{Failed, Finished, Found, InLog, Progress, TAKE_BYTES_MAX};
-use crate::files::{open_regular, Mode};
-use crate::journal::error::FileError;
-use crate::journal::file::LogFile;
-use crate::journal::frame::{Scanner, Step};
-use crate::journal::reader::behind;
-use crate::journal::segment::{Header, Names, HEADER_BYTES};
+use super::taken::{set_aside, Failed, Finished, InLog, Progress, Taken, TAKE_BYTES_MAX};
+use crate::files::{open_regular, FileError, LogFile, Mode, Names};
+use crate::journal::{behind, Header, Scanner, Step, HEADER_BYTES};
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
@@ -55,14 +51,14 @@ impl<'a> Spool<'a> {
         &mut self,
         numbers: &BTreeSet<u64>,
         in_log: &mut InLog,
-        found: &mut Found,
+        taken: &mut Taken,
         bytes: &mut usize,
     ) -> Result<bool, Failed> {
         let last = numbers.last().copied();
         for number in numbers.iter().copied() {
             let is_live = !self.is_gone && last == Some(number);
             let path = self.names.segment(number);
-            let (torn, damage) = match self.read_segment(number, is_live, in_log, found, bytes)? {
+            let (torn, damage) = match self.read_segment(number, is_live, in_log, taken, bytes)? {
                 Read::Part => return Ok(false),
                 Read::Nothing => continue,
                 Read::Whole { torn, damage } => (torn, damage),
@@ -71,7 +67,7 @@ impl<'a> Spool<'a> {
                 // What is torn may be in the middle of being written.
                 if let Some(damage) = damage {
                     let note = format!("{} is damaged ({damage})", path.display());
-                    self.progress.note(note, found);
+                    self.progress.note(note, taken);
                 }
                 continue;
             }
@@ -86,17 +82,17 @@ impl<'a> Spool<'a> {
             let finished = match damage {
                 None => Finished::Delete(path),
                 Some(damage) => {
-                    let aside = super::set_aside(self.log, number, &found.finished);
+                    let aside = set_aside(self.log, number, &taken.finished);
                     let note = format!(
                         "{} was damaged and will be {} ({damage})",
                         path.display(),
                         aside.display()
                     );
-                    self.progress.note(note, found);
+                    self.progress.note(note, taken);
                     Finished::SetAside(path, aside)
                 }
             };
-            found.finished.push(finished);
+            taken.finished.push(finished);
         }
         Ok(true)
     }
@@ -120,7 +116,7 @@ impl<'a> Spool<'a> {
         number: u64,
         is_live: bool,
         in_log: &mut InLog,
-        found: &mut Found,
+        taken: &mut Taken,
         bytes: &mut usize,
     ) -> Result<Read, Failed> {
         let path = self.names.segment(number);
@@ -136,7 +132,7 @@ impl<'a> Spool<'a> {
                     "{} has the name of a spool's file and is no regular file; it is left alone",
                     path.display()
                 );
-                self.progress.note(note, found);
+                self.progress.note(note, taken);
                 return Ok(Read::Nothing);
             }
             Err(error) => return Err(failed("open", error)),
@@ -185,7 +181,7 @@ impl<'a> Spool<'a> {
                     }
                     if let Some(unread) = unread.filter(|_| !is_live) {
                         let from = expected.unwrap_or(unread.start);
-                        found.lost_operations += unread.end.saturating_sub(from);
+                        taken.lost_operations += unread.end.saturating_sub(from);
                         expected = Some(unread.end.max(from));
                         self.progress.next_seq = self.progress.next_seq.max(unread.end);
                     }
@@ -217,7 +213,7 @@ impl<'a> Spool<'a> {
                         Some(seq) => seq,
                         None => stamp.first_seq,
                     };
-                    found.lost_operations += stamp.first_seq.saturating_sub(from);
+                    taken.lost_operations += stamp.first_seq.saturating_sub(from);
                     self.progress.next_seq = stamp.first_seq + batch.rows() as u64;
                     expected = Some(self.progress.next_seq);
                     if !self.progress.beyond_log {
@@ -228,7 +224,7 @@ impl<'a> Spool<'a> {
                         self.progress.beyond_log = true;
                     }
                     *bytes += batch.bytes();
-                    found.batches.push((stamp, batch));
+                    taken.batches.push((stamp, batch));
                 }
             }
         }

@@ -7,17 +7,11 @@
 //! Its size is bounded by the spans that run: where most of it is about spans that have ended it is written anew, under
 //! another name first.
 
-mod frame;
-
-pub use frame::{ended, read_started, started, Started, MAGIC};
-
-use super::durable::write_whole;
-use super::error::{FileError, OpenError};
-use super::file::{Disk, FileLayer, LogFile};
-use super::frame::read_up_to;
-use super::recover;
-use super::segment::Names;
-use frame::HEADER_BYTES;
+use super::frame::{self, Started, HEADER_BYTES};
+use crate::files::{
+    limit_set_aside, read_up_to, write_whole, FileError, FileLayer, FileSystem, LogFile, Names,
+};
+use crate::journal::OpenError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +42,7 @@ pub struct SpanFile {
 
 /// What was found when the file was opened.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct Orphans {
     /// Spans whose process is gone, the oldest first.
     pub interrupted: Vec<Started>,
     /// What there is to say about it.
@@ -57,21 +51,24 @@ pub struct Found {
 
 impl SpanFile {
     /// Opens what is there. The journal's lock must be held, as long as this lives.
-    pub fn open(sidecar: &Path) -> Result<(Self, Found), OpenError> {
-        Self::open_in(Arc::new(Disk::beside(sidecar)), sidecar)
+    pub fn open(sidecar: &Path) -> Result<(Self, Orphans), OpenError> {
+        Self::open_in(Arc::new(FileSystem::beside(sidecar)), sidecar)
     }
 
     /// The same with files of another kind.
-    pub fn open_in(layer: Arc<dyn FileLayer>, sidecar: &Path) -> Result<(Self, Found), OpenError> {
+    pub fn open_in(
+        layer: Arc<dyn FileLayer>,
+        sidecar: &Path,
+    ) -> Result<(Self, Orphans), OpenError> {
         let names = Names::beside(sidecar);
         Self::open_at(layer, names.spans(), names)
     }
 
     /// Opens what a process that is gone has left beside its spool, whose lock must be held. A damaged file is set aside
     /// as the log's own would be: there are as many spools as there have been guests.
-    pub fn open_left(spool: &Path, log: &Path) -> Result<(Self, Found), OpenError> {
+    pub fn open_left(spool: &Path, log: &Path) -> Result<(Self, Orphans), OpenError> {
         let path = Names::beside(spool).spans();
-        Self::open_at(Arc::new(Disk::beside(log)), path, Names::beside(log))
+        Self::open_at(Arc::new(FileSystem::beside(log)), path, Names::beside(log))
     }
 
     /// `names` are those that a damaged file gets one of; they are in the same directory.
@@ -79,7 +76,7 @@ impl SpanFile {
         layer: Arc<dyn FileLayer>,
         path: PathBuf,
         names: Names,
-    ) -> Result<(Self, Found), OpenError> {
+    ) -> Result<(Self, Orphans), OpenError> {
         let now_s = crate::system::clock::now_us() as u64 / 1_000_000;
         let mut file = Self {
             layer,
@@ -96,10 +93,10 @@ impl SpanFile {
         Ok((file, found))
     }
 
-    fn read(&mut self) -> Result<Found, OpenError> {
+    fn read(&mut self) -> Result<Orphans, OpenError> {
         let open = match self.layer.open(&self.path) {
             Ok(open) => open,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Orphans::default()),
             Err(error) => return Err(FileError::of("open", &self.path)(error).into()),
         };
         let bytes = read_all(&*open).map_err(FileError::of("read", &self.path))?;
@@ -123,7 +120,7 @@ impl SpanFile {
                 self.aside.display()
             )
         });
-        Ok(Found {
+        Ok(Orphans {
             interrupted: contents.running.into_values().collect(),
             note,
         })
@@ -250,7 +247,7 @@ impl SpanFile {
         if self.damaged {
             self.layer.rename(&self.path, &self.aside)?;
             self.damaged = false;
-            recover::limit_set_aside(&*self.layer, &self.names);
+            limit_set_aside(&*self.layer, &self.names);
         }
         Ok(())
     }
