@@ -4,9 +4,10 @@
 //! What waits looks now and then whether the caller still does. What runs in DuckDB cannot look: a [`Watcher`] does, and
 //! interrupts it.
 
+use crate::locks::lock;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// How often whoever waits looks for the caller.
@@ -136,12 +137,6 @@ impl Watched {
             }
         })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl State {

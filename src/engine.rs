@@ -17,6 +17,7 @@ mod server;
 mod shared;
 mod spans;
 
+use crate::locks::{lock, read, write};
 pub use observed::{Observed, RetentionRun};
 pub use open::open_journal;
 use recorded::Recorded;
@@ -35,7 +36,7 @@ use crate::writer::Command;
 use pulse::Pulse;
 use server::Serving;
 use std::path::{Path, PathBuf};
-use std::sync::{mpsc, Arc, Mutex, MutexGuard, OnceLock, RwLock, Weak};
+use std::sync::{mpsc, Arc, Mutex, OnceLock, RwLock, Weak};
 use std::thread::JoinHandle;
 
 /// Names the file that the log is kept in, whatever the host's is.
@@ -105,21 +106,6 @@ impl Role {
             Self::Fallback => "fallback",
         }
     }
-}
-
-fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    lock.write()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Log {

@@ -15,6 +15,7 @@ mod files;
 mod functions;
 mod journal;
 mod json;
+mod locks;
 mod metrics;
 mod queue;
 mod record;

@@ -7,7 +7,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 /// Runs a callback's body; a panic becomes an error text like any other.
 ///
 /// State that the body shares with later calls must stay consistent when it unwinds. oplog's does: its locks guard
-/// values that are replaced whole, and a poisoned lock is taken over.
+/// values that are replaced whole, and outlive a panic, see [`crate::locks`].
 pub fn contain<T>(what: &str, body: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,

@@ -4,6 +4,7 @@ use super::callback::{contain, drop_boxed, into_raw};
 use super::{
     c_text, ffi, ColumnMut, Context, Host, Interruption, LogicalType, MapWriter, TypeId, Value,
 };
+use crate::locks::lock;
 use std::sync::{Arc, Mutex};
 
 /// A table function. The value itself lives as long as the host instance.
@@ -215,7 +216,7 @@ unsafe extern "C" fn next<F: Table>(
         unsafe {
             let function = &*ffi::duckdb_function_get_extra_info(info).cast::<Arc<F>>();
             let scan = &*ffi::duckdb_function_get_init_data(info).cast::<Mutex<F::Scan>>();
-            let mut scan = scan.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut scan = lock(scan);
             let bound = &*ffi::duckdb_function_get_bind_data(info).cast::<Bound<F>>();
             let rows = Interruption::during(bound.interruption, || {
                 function.next(&mut scan, &mut TableOutput { raw: output })

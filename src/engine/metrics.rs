@@ -1,6 +1,7 @@
 //! Metrics: how operations are counted, what services publish, and what is measured when somebody asks.
 
-use super::{read, Engine, Shared};
+use super::{Engine, Shared};
+use crate::locks::read;
 use crate::metrics::{Family, Metrics, Registry, Rules};
 use crate::record::{Batch, Stamp};
 use crate::settings::Settings;

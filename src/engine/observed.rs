@@ -1,6 +1,6 @@
 //! What is observed in the background, for alerts and health.
 
-use super::lock;
+use crate::locks::lock;
 use crate::store::Purged;
 use crate::system::{Disk, History, Sample, Usage};
 use std::path::{Path, PathBuf};

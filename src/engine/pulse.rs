@@ -1,7 +1,7 @@
 //! Whether the writer gets on. It may take long, and then it is waited for; it may hang, in a disk that does not answer,
 //! and then nobody can wait for it.
 
-use super::lock;
+use crate::locks::lock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};

@@ -3,8 +3,9 @@
 //! This is the one thing that spans host instances, and it has to: file locks do not keep two instances of one process
 //! apart, and two that write one file would destroy it.
 
-use super::{lock, Engine, Role};
+use super::{Engine, Role};
 use crate::caller::LOOK_INTERVAL;
+use crate::locks::{lock, wait_at_most};
 use crate::store::absolute;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -46,10 +47,7 @@ pub fn get_or_open(
         if is_closing && left.is_zero() {
             return Ok(None);
         }
-        engines = OPEN
-            .released
-            .wait_timeout(engines, left.max(LOOK_INTERVAL))
-            .map_or_else(|poisoned| poisoned.into_inner().0, |(engines, _)| engines);
+        engines = wait_at_most(&OPEN.released, engines, left.max(LOOK_INTERVAL));
     }
     engines.insert(path.to_path_buf(), Weak::new());
     drop(engines);

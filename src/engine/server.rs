@@ -1,9 +1,10 @@
 //! The HTTP server of a log: one at most, whichever of its hosts has started it.
 
-use super::{lock, Engine, Shared};
+use super::{Engine, Shared};
+use crate::locks::lock;
 use crate::serve::{Figures, Options, Server, Source};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The server, if one runs, and what all of them have counted.
 #[derive(Default)]
@@ -15,8 +16,11 @@ pub struct Serving {
 impl Serving {
     /// Leaves alone what a forked child has a copy of: its thread is the parent's.
     pub(super) fn forget(&mut self) {
-        let server = self.server.get_mut();
-        std::mem::forget(server.map_or_else(|poisoned| poisoned.into_inner().take(), Option::take));
+        let server = self
+            .server
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::forget(server.take());
     }
 }
 

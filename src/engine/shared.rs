@@ -1,10 +1,11 @@
 //! What the functions, the server and the writer ask of an engine without owning it.
 
 use super::pulse::HANGS;
-use super::{lock, read, stopped, write, Role, Shared, Status};
+use super::{stopped, Role, Shared, Status};
 use crate::calendar::format_time;
 use crate::caller;
 use crate::journal::Recovery;
+use crate::locks::{lock, read, write};
 use crate::settings::Settings;
 use crate::store::{self, Reader, RetentionPolicy, Store};
 use crate::writer::Command;

@@ -1,7 +1,8 @@
 //! Spans: from the call that starts one to its operation in the log.
 
-use super::{durability, read, Engine, Shared};
+use super::{durability, Engine, Shared};
 use crate::journal::Journal;
+use crate::locks::read;
 use crate::queue::Origin;
 use crate::record::{format_id, parse_id, Batch, Field, IdRange, Source};
 use crate::settings::Durability;

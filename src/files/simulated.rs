@@ -2,13 +2,14 @@
 //! power loss, and what is neither may be kept in part, as zeros, or not at all.
 
 use super::layer::{FileLayer, LogFile};
+use crate::locks::lock;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Default)]
 struct Content {
@@ -43,10 +44,6 @@ pub struct Files {
     pub faults: Arc<Faults>,
     pub writes: Arc<AtomicU64>,
     pub syncs: Arc<AtomicU64>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap()
 }
 
 fn refuse(fault: &AtomicBool, error: &str) -> io::Result<()> {

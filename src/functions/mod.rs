@@ -29,6 +29,7 @@ use crate::duckdb::{
     ColumnMut, Context, Host, OptionDeclaration, Setting as HostSetting, TypeId, Value as HostValue,
 };
 use crate::engine::Engine;
+use crate::locks::lock;
 use crate::settings::{Setting, Type, Value};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -96,10 +97,7 @@ impl Session {
         let Some(Ok(name)) = context.option("TimeZone").map(|name| name.value.text()) else {
             return Zone::utc();
         };
-        let mut last = self
-            .zone
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut last = lock(&self.zone);
         if last.name() != name {
             *last = Zone::of_session(name);
         }
@@ -145,9 +143,7 @@ impl Session {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.seen)
     }
 
     /// Applies what was SET since the last call. A value that makes no sense leaves the last good one in force and is

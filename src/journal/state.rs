@@ -2,6 +2,7 @@
 
 use super::error::Forked;
 use crate::files::{FileLayer, LogFile, Names};
+use crate::locks::lock;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -97,11 +98,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Changes under this lock are complete before anything that could panic, so a poisoned one is as good.
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     /// Refuses in a forked child. Asked before any lock is taken: in the child it may be locked for good.

@@ -14,13 +14,11 @@
 use super::error::SyncError;
 use super::state::{JournalFigures, Shared, Syncing};
 use crate::files::FileError;
+use crate::locks::{lock, wait};
 use std::sync::MutexGuard;
 
 fn syncing(shared: &Shared) -> MutexGuard<'_, Syncing> {
-    shared
-        .syncing
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    lock(&shared.syncing)
 }
 
 pub(super) fn figures(shared: &Shared) -> JournalFigures {
@@ -52,10 +50,7 @@ pub(super) fn sync_to(shared: &Shared, position: u64) -> Result<(), SyncError> {
             return Err(SyncError::Failed(error));
         }
         if guard.led {
-            guard = shared
-                .synced
-                .wait(guard)
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            guard = wait(&shared.synced, guard);
         } else {
             guard.led = true;
             drop(guard);

@@ -3,6 +3,7 @@
 use super::number;
 use super::series::{Counted, Series};
 use crate::excerpt::excerpt;
+use crate::locks::{lock, read, write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard};
 
@@ -124,17 +125,11 @@ impl Family {
     }
 
     pub fn help(&self) -> String {
-        self.help
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        lock(&self.help).clone()
     }
 
     pub(super) fn set_help(&self, help: &str) {
-        *self
-            .help
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = help.to_owned();
+        *lock(&self.help) = help.to_owned();
         self.touch();
     }
 
@@ -168,9 +163,7 @@ impl Family {
     }
 
     pub fn series(&self) -> RwLockReadGuard<'_, SeriesSet> {
-        self.series
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        read(&self.series)
     }
 
     /// The series with these label values, in the order of the labels' names. Beyond `max_series` of them it is that of
@@ -210,10 +203,7 @@ impl Family {
                 };
             }
         }
-        let mut set = self
-            .series
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut set = write(&self.series);
         let full = set.ordered.len() >= max_series
             || self.registry_bytes.load(Ordering::Relaxed) >= REGISTRY_BYTES_MAX;
         // The series without labels has nothing to fold into.
@@ -255,10 +245,7 @@ impl Family {
     pub(super) fn restore(&self, values: &[String], counted: &Counted) {
         let mut key = Vec::new();
         pack(&mut key, values.iter().map(String::as_str));
-        let mut set = self
-            .series
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut set = write(&self.series);
         // What was there before has its place, whatever the limit is now.
         self.get_or_insert(&mut set, &key).restore(counted);
     }

@@ -4,6 +4,7 @@
 use super::family::{pack, Family, Kind, Lookup, Owner, OTHER};
 use super::series::{Exemplar, Series, Stage};
 use super::Registry;
+use crate::locks::lock;
 use crate::record::{Batch, Field, Stamp, LOGGED_STATUSES};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -156,10 +157,7 @@ impl OperationMetrics {
                 .iter()
                 .position(|status| *status == group.status)
                 .unwrap_or(0);
-            let mut known = self
-                .known
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut known = lock(&self.known);
             let (series, operations, command_folded) =
                 self.command(&mut known, group.command, status, max_series);
             let (project_operations, project_folded) =

@@ -4,6 +4,7 @@ use super::family::{check_bounds, Family, Kind, Owner};
 use super::names;
 use super::series::Counted;
 use crate::excerpt::excerpt;
+use crate::locks::{read, write};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -51,15 +52,11 @@ pub struct StoredFamily {
 
 impl Registry {
     fn read(&self) -> RwLockReadGuard<'_, Families> {
-        self.families
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        read(&self.families)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Families> {
-        self.families
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        write(&self.families)
     }
 
     /// All metrics in the order of their names.

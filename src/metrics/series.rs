@@ -1,7 +1,8 @@
 //! One series: a number or a distribution, under one set of label values.
 
+use crate::locks::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// What a series counts up to.
 ///
@@ -62,13 +63,6 @@ enum Cell {
     /// The bits of a double.
     Number(AtomicU64),
     Distribution(Mutex<Distribution>),
-}
-
-/// A panic while it is held leaves whole numbers behind.
-fn lock(distribution: &Mutex<Distribution>) -> MutexGuard<'_, Distribution> {
-    distribution
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Cell {

@@ -1,7 +1,8 @@
 //! The writer's side of the queue: waiting for work, taking it, and what came of it.
 
-use super::{lock, Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
+use super::{Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
 use crate::journal::Journal;
+use crate::locks::{lock, wait_at_most};
 use crate::record::{part, Pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,10 +38,7 @@ impl Queue {
                 return wake;
             }
             let until = due_at.map_or(until, |due| due.min(until));
-            guard = self
-                .work
-                .wait_timeout(guard, until.saturating_duration_since(now))
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+            guard = wait_at_most(&self.work, guard, until.saturating_duration_since(now));
         }
     }
 

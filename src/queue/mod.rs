@@ -10,6 +10,7 @@ mod reopened;
 mod tests;
 mod waiting;
 
+use crate::locks::{lock, wait_at_most};
 pub use health::QueueHealth;
 pub use waiting::Unsynced;
 use waiting::Waiting;
@@ -141,14 +142,6 @@ pub struct Queue {
     progress: Condvar,
 }
 
-/// A panic while a lock is held leaves whole values behind: every change below is complete before anything that could
-/// panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 impl Queue {
     /// A queue behind a store that has everything below `committed_seq`. What the journal has above it waits already.
     pub fn new(committed_seq: u64, journal: Option<(Journal, u64)>) -> Self {
@@ -179,9 +172,7 @@ impl Queue {
     }
 
     fn wait_for_progress<'a>(&'a self, guard: Guard<'a>, at_most: Duration) -> Guard<'a> {
-        self.progress
-            .wait_timeout(guard, at_most)
-            .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard)
+        wait_at_most(&self.progress, guard, at_most)
     }
 
     /// Accepts a batch: when this returns, it has its place in the log and survives what `durability` says. A batch that
@@ -394,12 +385,8 @@ impl Queue {
     }
 
     /// Makes the journal a spool for another process's log.
-    pub fn spool(mut self) -> Self {
-        self.state
-            .get_mut()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .0
-            .is_spool = true;
+    pub fn spool(self) -> Self {
+        self.lock().0.is_spool = true;
         self
     }
 

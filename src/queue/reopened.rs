@@ -1,7 +1,8 @@
 //! What the queue does when the store had to be opened anew after an error: it has more than was known, or less.
 
-use super::{lock, Queue};
+use super::Queue;
 use crate::journal::behind;
+use crate::locks::lock;
 use crate::record::Pending;
 
 impl Queue {

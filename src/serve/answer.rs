@@ -10,6 +10,7 @@ use super::route::{Lost, Route, Scope};
 use super::target::parameters;
 use super::{Problem, Source};
 use crate::excerpt::excerpt;
+use crate::locks::lock;
 use crate::metrics::Format;
 use hyper::header::ACCEPT;
 use hyper::http::request::Parts;
@@ -57,9 +58,7 @@ impl Answering {
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
-        self.running
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.running)
     }
 
     /// The answer to one request; `ended` is called when the client has taken it.

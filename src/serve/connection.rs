@@ -3,6 +3,7 @@
 use super::answer::Answering;
 use super::limits::{HEAD_BYTES_MAX, HEAD_TIME, IDLE_TIME, REQUEST_TIME};
 use super::slots::Slot;
+use crate::locks::lock;
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
@@ -27,17 +28,11 @@ struct Deadline(Arc<Mutex<Instant>>);
 
 impl Deadline {
     fn get(&self) -> Instant {
-        *self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        *lock(&self.0)
     }
 
     fn set(&self, after: Duration) {
-        let mut deadline = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut deadline = lock(&self.0);
         *deadline = Instant::now() + after;
     }
 }

@@ -2,6 +2,7 @@
 //! fewer places, and make room for each other, so that they cannot keep out those who have it.
 
 use super::limits::{CONNECTIONS_MAX, STRANGERS_MAX};
+use crate::locks::lock;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -50,9 +51,7 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     /// A place for a connection from this address, none where there is no more room. Says too whether a stranger had to

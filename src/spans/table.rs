@@ -5,6 +5,7 @@
 
 use super::file::SpanFile;
 use super::frame::{ended, read_started, started, Started};
+use crate::locks::lock;
 use crate::record::{Batch, Field};
 use crate::settings::Durability;
 use std::collections::BTreeMap;
@@ -86,9 +87,7 @@ impl Spans {
 
     /// Changes under this lock are complete before anything that could panic.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     /// Starts spans, all or none: when this returns, they survive what `durability` says.

@@ -10,6 +10,9 @@ mod excerpt;
 #[allow(dead_code)]
 #[path = "../../../src/json.rs"]
 mod json;
+#[allow(dead_code)]
+#[path = "../../../src/locks.rs"]
+mod locks;
 
 use duckdb::{
     Chunk, ColumnMut, Context, ExtensionAccess, ExtensionInfo, Host, LogicalType, Overload, Scalar,
