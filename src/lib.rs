@@ -25,7 +25,6 @@ mod spans;
 mod spool;
 mod store;
 mod system;
-mod writer;
 
 use duckdb::{ExtensionAccess, ExtensionInfo, Host, Interruption};
 use functions::{

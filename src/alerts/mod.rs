@@ -2,12 +2,12 @@
 //!
 //! Pure: where values come from is the engine's matter. States are those of Prometheus.
 
-mod judge;
+mod evaluate;
 mod metric;
 pub mod pattern;
 mod rule;
 
-pub use judge::{Judgement, State, Times};
+pub use evaluate::{Evaluation, State, Times};
 pub use metric::{Metric, Source, CPU, DISK, MEMORY};
 pub use rule::{unknown, Comparison, Rule, RuleChange};
 

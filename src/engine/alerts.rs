@@ -1,11 +1,12 @@
-//! Alerts: rules from the log, judged by the log and by samples of what the process uses.
+//! Alerts: rules from the log, evaluated by the log and by samples of what the process uses.
 
-use super::{Engine, Shared};
-use crate::alerts::{Judgement, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
+use super::command::Command;
+use super::engine::Engine;
+use super::shared::Shared;
+use crate::alerts::{Evaluation, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
 use crate::caller;
 use crate::store::Reader;
 use crate::system::History;
-use crate::writer::Command;
 use std::time::{Duration, Instant};
 
 /// How long all rules together may take.
@@ -14,7 +15,7 @@ const ALERTS_TIME_MAX: Duration = Duration::from_secs(10);
 /// An enabled rule, and what it says now.
 pub struct Alert {
     pub rule: Rule,
-    pub judgement: Judgement,
+    pub evaluation: Evaluation,
 }
 
 impl Shared {
@@ -25,8 +26,8 @@ impl Shared {
     /// Every enabled rule, those that fire first. An error where they take longer than [`ALERTS_TIME_MAX`].
     pub fn alerts(&self) -> Result<Vec<Alert>, String> {
         let until = Instant::now() + ALERTS_TIME_MAX;
-        let judged = caller::within(ALERTS_TIME_MAX, || self.begin(|| self.judge()));
-        judged.map_err(|error| {
+        let evaluated = caller::within(ALERTS_TIME_MAX, || self.begin(|| self.evaluate()));
+        evaluated.map_err(|error| {
             if Instant::now() < until {
                 return error;
             }
@@ -38,39 +39,39 @@ impl Shared {
         })
     }
 
-    fn judge(&self) -> Result<Vec<Alert>, String> {
+    fn evaluate(&self) -> Result<Vec<Alert>, String> {
         let reader = self.read(None)?;
         let place = self.status().place;
-        let history = self.observed.history(place.path());
+        let history = self.sampler.history(place.path());
         let now_us = crate::system::clock::now_us();
         let mut alerts = Vec::new();
         for rule in reader.rules()?.into_iter().filter(|rule| rule.enabled) {
-            let judgement = match rule.metric.source {
-                Source::Process => judge_process(&rule, &history, now_us),
+            let evaluation = match rule.metric.source {
+                Source::Process => evaluate_process(&rule, &history, now_us),
                 _ => self
-                    .judge_operations(&rule, &reader, now_us)
+                    .evaluate_operations(&rule, &reader, now_us)
                     .map_err(|error| format!("rule {}: {error}", rule.name))?,
             };
-            alerts.push(Alert { rule, judgement });
+            alerts.push(Alert { rule, evaluation });
         }
         // Stable: by name within a state.
-        alerts.sort_by_key(|alert| alert.judgement.state);
+        alerts.sort_by_key(|alert| alert.evaluation.state);
         Ok(alerts)
     }
 
-    fn judge_operations(
+    fn evaluate_operations(
         &self,
         rule: &Rule,
         reader: &Reader,
         now_us: i64,
-    ) -> Result<Judgement, String> {
-        let opened_us = self.observed.opened_us;
+    ) -> Result<Evaluation, String> {
+        let opened_us = self.sampler.opened_us;
         let measure = |times| reader.measure(rule, times, opened_us, &self.callers);
         let now = measure(Times::only(now_us))?;
         let holds = now.last().is_some_and(|(_, value)| rule.holds(*value));
         // Most rules are inactive, and then nothing else matters.
         if !holds {
-            return Ok(Judgement::of(rule, &now));
+            return Ok(Evaluation::of(rule, &now));
         }
         // Whether it fires is decided by what was then. Where a busy log is too much for the memory of the private
         // instance, it shows as active since a later time.
@@ -84,7 +85,7 @@ impl Shared {
         }
         values.sort_by_key(|(at_us, _)| *at_us);
         values.dedup_by_key(|(at_us, _)| *at_us);
-        Ok(Judgement::of(rule, &values))
+        Ok(Evaluation::of(rule, &values))
     }
 }
 
@@ -99,7 +100,7 @@ impl Engine {
     }
 }
 
-fn judge_process(rule: &Rule, history: &History, now_us: i64) -> Judgement {
+fn evaluate_process(rule: &Rule, history: &History, now_us: i64) -> Evaluation {
     let mut times: Vec<i64> = history.times().filter(|at| *at < now_us).collect();
     times.extend([now_us - rule.hold_for_us, now_us]);
     times.sort_unstable();
@@ -116,7 +117,7 @@ fn judge_process(rule: &Rule, history: &History, now_us: i64) -> Judgement {
             (at_us, value)
         })
         .collect();
-    Judgement::of(rule, &values)
+    Evaluation::of(rule, &values)
 }
 
 #[cfg(test)]
@@ -150,7 +151,7 @@ mod tests {
     }
 
     /// Two minutes of samples, which end now: CPU time as a share of two CPUs, memory and disk in percent.
-    fn judge(name: &str, cpu: f64, memory: u64, disk: f64) -> State {
+    fn evaluate(name: &str, cpu: f64, memory: u64, disk: f64) -> State {
         let mut history = History::default();
         let now_us = 1_700_000_000 * SECOND;
         for step in 0..=24 {
@@ -166,17 +167,17 @@ mod tests {
                 disk_percent: Some(disk),
             });
         }
-        judge_process(&default_rule(name), &history, now_us).state
+        evaluate_process(&default_rule(name), &history, now_us).state
     }
 
     #[test]
     fn the_default_rules_fire_beyond_their_thresholds_and_not_at_them() {
-        assert_eq!(judge("cpu_high", 0.91, 0, 0.0), State::Firing);
-        assert_eq!(judge("cpu_high", 0.89, 0, 0.0), State::Inactive);
-        assert_eq!(judge("memory_high", 0.0, 81, 0.0), State::Firing);
-        assert_eq!(judge("memory_high", 0.0, 80, 0.0), State::Inactive);
-        assert_eq!(judge("disk_full", 0.0, 0, 90.1), State::Firing);
-        assert_eq!(judge("disk_full", 0.0, 0, 90.0), State::Inactive);
+        assert_eq!(evaluate("cpu_high", 0.91, 0, 0.0), State::Firing);
+        assert_eq!(evaluate("cpu_high", 0.89, 0, 0.0), State::Inactive);
+        assert_eq!(evaluate("memory_high", 0.0, 81, 0.0), State::Firing);
+        assert_eq!(evaluate("memory_high", 0.0, 80, 0.0), State::Inactive);
+        assert_eq!(evaluate("disk_full", 0.0, 0, 90.1), State::Firing);
+        assert_eq!(evaluate("disk_full", 0.0, 0, 90.0), State::Inactive);
     }
 
     #[test]
@@ -194,10 +195,10 @@ mod tests {
                 disk_percent: None,
             });
         }
-        let judged = judge_process(&default_rule("cpu_high"), &history, now_us);
-        assert_eq!(judged.state, State::Pending);
-        assert_eq!(judged.value, Some(100.0));
-        let judged = judge_process(&default_rule("disk_full"), &history, now_us);
-        assert_eq!((judged.state, judged.value), (State::Inactive, None));
+        let evaluated = evaluate_process(&default_rule("cpu_high"), &history, now_us);
+        assert_eq!(evaluated.state, State::Pending);
+        assert_eq!(evaluated.value, Some(100.0));
+        let evaluated = evaluate_process(&default_rule("disk_full"), &history, now_us);
+        assert_eq!((evaluated.state, evaluated.value), (State::Inactive, None));
     }
 }

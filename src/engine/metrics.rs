@@ -1,10 +1,11 @@
 //! Metrics: how operations are counted, what services publish, and what is measured when somebody asks.
 
-use super::{Engine, Shared};
+use super::engine::Engine;
+use super::rules::rules;
+use super::shared::Shared;
 use crate::locks::read;
 use crate::metrics::{Family, Metrics, Registry, Rules};
 use crate::record::{Batch, Stamp};
-use crate::settings::Settings;
 use std::path::Path;
 
 impl Shared {
@@ -35,7 +36,7 @@ impl Shared {
         figures.active_spans.set(spans.running as f64);
         let place = read(&self.log).place.clone();
         // Hosts that share a log share its metrics; the first one stands for them.
-        let hosts = self.observed.hosts();
+        let hosts = self.sampler.hosts();
         let host = hosts.first().map(|path| ("host", path.as_path()));
         let log = place.path().map(|path| ("log", path));
         let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
@@ -75,12 +76,5 @@ impl Engine {
 
     pub fn metrics(&self) -> &Metrics {
         self.shared.metrics()
-    }
-}
-
-pub(super) fn rules(settings: &Settings) -> Rules {
-    Rules {
-        max_series: settings.max_series(),
-        slow_us: settings.slow_threshold_us(),
     }
 }

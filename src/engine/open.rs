@@ -1,25 +1,31 @@
 //! Opening an engine: the log where it should be, or what stands in for it, with what the last process left behind.
 
-use super::let_go;
+use super::close::let_go;
+use super::engine::{Engine, WriterThread};
+use super::journals::{open_journal, open_spool, take_lock, unusable};
+use super::log::{Log, Role};
+use super::notes::{describe, keep_private};
 use super::pulse::Pulse;
 use super::registry;
 use super::relocate;
-use super::server::Serving;
-use super::shared::{describe, keep_private};
+use super::sampler::Sampler;
+use super::serving::Serving;
+use super::shared::Shared;
 use super::spans::open_spans;
-use super::{Engine, Log, Observed, Role, Shared, WriterThread, PATH_VARIABLE};
+use super::writer;
 use crate::caller::Watcher;
-use crate::files::OwnerLock;
-use crate::journal::{self, Journal, Limits, Recovery};
+use crate::journal::{Journal, Limits, Recovery};
 use crate::metrics::{assemble, Metrics};
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::spans::Spans;
-use crate::spool::{self, SPOOL_LIMITS};
+use crate::spool;
 use crate::store::{self, absolute, OpenError, Opened, Place};
-use crate::writer;
 use std::path::{Path, PathBuf};
 use std::sync::{mpsc, Arc, Mutex, OnceLock, RwLock};
+
+/// Names the file that the log is kept in, whatever the host's is.
+pub const PATH_VARIABLE: &str = "OPLOG_PATH";
 
 impl Engine {
     /// The engine for a host whose database file is `host_path`, none for one in memory. Hosts in one process whose log
@@ -54,8 +60,8 @@ impl Engine {
     fn add_host(&self, path: &Path) {
         let shared = &self.shared;
         // An engine is opened for its first host.
-        let joins = !shared.observed.hosts().is_empty();
-        shared.observed.add_host(path);
+        let joins = !shared.sampler.hosts().is_empty();
+        shared.sampler.add_host(path);
         if !joins {
             return;
         }
@@ -144,7 +150,7 @@ impl Engine {
             spans,
             spools: Mutex::default(),
             metrics,
-            observed: Observed::new(),
+            sampler: Sampler::new(),
             callers: Watcher::default(),
             pulse: Pulse::default(),
             settings: RwLock::new(settings),
@@ -244,41 +250,6 @@ fn open_with_journal(
         opened.notes.push(note);
     }
     Ok((opened, journaled))
-}
-
-/// The lock of the journal of a log at a path, taken before the log is opened. None where it cannot be taken for want of a
-/// directory or of permission: what is wrong with that shows better when the log is opened.
-fn take_lock(path: &Path) -> Result<Option<OwnerLock>, OpenError> {
-    // Nothing is made beside what can be no log.
-    store::check(path)?;
-    match journal::take_lock(path) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error @ journal::OpenError::Held { .. }) => Err(OpenError::Locked(error.to_string())),
-        Err(_) => Ok(None),
-    }
-}
-
-fn unusable(error: journal::OpenError) -> String {
-    format!("its journal cannot be used: {error}")
-}
-
-/// The journal beside a log in a file, with what the store has not committed of it.
-pub fn open_journal(place: &Place, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
-    let Some(path) = place.path() else {
-        return Ok(None);
-    };
-    Journal::open(path, next_seq, Limits::default())
-        .map(Some)
-        .map_err(unusable)
-}
-
-/// The journal in which a guest keeps its records for the log's owner.
-fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>, String> {
-    let open = || Journal::open(path, next_seq, SPOOL_LIMITS);
-    // A fault that passes is no reason to lose what a whole process records.
-    open().or_else(|_| open()).map(Some).map_err(|error| {
-        format!("records cannot be kept for the log's owner; they end with this process ({error})")
-    })
 }
 
 /// A log in memory in place of one that cannot be opened, and why.

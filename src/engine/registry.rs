@@ -3,7 +3,8 @@
 //! This is the one thing that spans host instances, and it has to: file locks do not keep two instances of one process
 //! apart, and two that write one file would destroy it.
 
-use super::{Engine, Role};
+use super::engine::Engine;
+use super::log::Role;
 use crate::caller::LOOK_INTERVAL;
 use crate::locks::{lock, wait_at_most};
 use crate::store::absolute;

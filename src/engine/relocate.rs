@@ -1,7 +1,8 @@
 //! A log that moves, and one that has moved: the steps of `store::relocate` with the journals and the spans beside both
 //! places.
 
-use super::{metrics, open_journal};
+use super::journals::open_journal;
+use super::rules::rules;
 use crate::files::{has_spans, OwnerLock};
 use crate::journal::{self, Journal, Recovery};
 use crate::metrics::{assemble, Metrics, Rules, StoredFamily, Totals};
@@ -373,7 +374,7 @@ fn arrive(
     }
     let mut settings = Settings::default();
     settings.adopt(&source.settings().map_err(unusable)?);
-    let rules = metrics::rules(&settings);
+    let rules = rules(&settings);
     // Its files are deleted with this, where nothing waits in them.
     if let Err(error) = take_in_journal(&mut source, &rules) {
         notes.push(format!(

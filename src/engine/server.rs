@@ -1,28 +1,11 @@
 //! The HTTP server of a log: one at most, whichever of its hosts has started it.
 
-use super::{Engine, Shared};
+use super::engine::Engine;
+use super::shared::Shared;
 use crate::locks::lock;
 use crate::serve::{Figures, Options, Server, Source};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// The server, if one runs, and what all of them have counted.
-#[derive(Default)]
-pub struct Serving {
-    server: Mutex<Option<Server>>,
-    figures: Arc<Figures>,
-}
-
-impl Serving {
-    /// Leaves alone what a forked child has a copy of: its thread is the parent's.
-    pub(super) fn forget(&mut self) {
-        let server = self
-            .server
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::forget(server.take());
-    }
-}
+use std::sync::Arc;
 
 impl Engine {
     /// Has a server listen, and returns where. It is the same one where it runs with the same options already.

@@ -1,19 +1,38 @@
 //! What the functions, the server and the writer ask of an engine without owning it.
 
-use super::pulse::HANGS;
-use super::{stopped, Role, Shared, Status};
-use crate::calendar::format_time;
-use crate::caller;
+use super::command::Command;
+use super::log::{Log, Role, SpoolFigures, Status};
+use super::notes::{describe, keep_private, missing, stopped};
+use super::pulse::{Pulse, HANGS};
+use super::sampler::Sampler;
+use crate::caller::{self, Watcher};
 use crate::journal::Recovery;
 use crate::locks::{lock, read, write};
+use crate::metrics::Metrics;
+use crate::queue::Queue;
 use crate::settings::Settings;
-use crate::store::{self, Reader, RetentionPolicy, Store};
-use crate::writer::Command;
+use crate::spans::Spans;
+use crate::store::{Reader, RetentionPolicy, Store};
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{mpsc, Mutex, RwLock};
 
 /// How often an answer is begun that a move of the log comes between.
 const BEGINNINGS_MAX: usize = 20;
+
+/// What the engine, the functions and the writer thread share.
+pub struct Shared {
+    pub queue: Queue,
+    pub spans: Spans,
+    pub metrics: Metrics,
+    pub sampler: Sampler,
+    /// Interrupts questions whose callers have given up.
+    pub callers: Watcher,
+    pub(super) pulse: Pulse,
+    pub(super) settings: RwLock<Settings>,
+    pub(super) log: RwLock<Log>,
+    pub(super) spools: Mutex<SpoolFigures>,
+    pub(super) commands: Mutex<mpsc::Sender<Command>>,
+}
 
 impl Shared {
     pub fn settings(&self) -> Settings {
@@ -155,7 +174,7 @@ impl Shared {
 
     /// Makes a log no more open than the files of its hosts.
     pub fn keep_private(&self, log: &Path) {
-        for host in self.observed.hosts() {
+        for host in self.sampler.hosts() {
             if let Some(note) = keep_private(log, &host) {
                 self.note(note);
             }
@@ -233,55 +252,4 @@ impl Shared {
             max_bytes: settings.max_size_bytes(),
         }
     }
-}
-
-/// Makes a log no more open than the file of a host; what there is to say where that cannot be done.
-pub(super) fn keep_private(log: &Path, host: &Path) -> Option<String> {
-    let error = store::restrict(log, host).err()?;
-    Some(format!(
-        "{} may be open to more than {}: {error}",
-        log.display(),
-        host.display()
-    ))
-}
-
-/// What a question is told that would be answered without the newest operations.
-fn missing(error: &str, missing_us: i64) -> String {
-    if missing_us == i64::MIN {
-        return format!("{error}; it is not known how old the operations are that wait for it");
-    }
-    let since = format_time(missing_us);
-    format!(
-        "{error}; operations from {since} on are missing, and oplog_operations(until := '{since}') is about those before"
-    )
-}
-
-/// What a recovery has to say beyond its figures.
-pub(super) fn describe(recovery: &Recovery) -> Vec<String> {
-    let mut notes: Vec<String> = recovery
-        .damaged
-        .iter()
-        .map(|segment| {
-            format!(
-                "{} was damaged and will be {} ({})",
-                segment.path.display(),
-                segment.set_aside.display(),
-                segment.reason
-            )
-        })
-        .collect();
-    notes.extend(recovery.strange.iter().map(|path| {
-        format!(
-            "{} has the name of a file of the journal and is none; it is left alone",
-            path.display()
-        )
-    }));
-    notes.extend(recovery.lost.iter().map(|lost| {
-        format!(
-            "the operations with seq {} to {} were recorded and cannot be read",
-            lost.start,
-            lost.end - 1
-        )
-    }));
-    notes
 }

@@ -1,6 +1,7 @@
 //! Spans: from the call that starts one to its operation in the log.
 
-use super::{durability, Engine, Shared};
+use super::engine::Engine;
+use super::shared::Shared;
 use crate::journal::Journal;
 use crate::locks::read;
 use crate::queue::Origin;
@@ -57,7 +58,7 @@ fn journaled_spans(journal: &Journal, from_seq: u64) -> Result<HashSet<u128>, St
 
 impl Shared {
     fn durability(&self) -> Durability {
-        durability(&read(&self.settings))
+        read(&self.settings).durability()
     }
 
     /// Has the spans go with a log that has moved; called by the writer.

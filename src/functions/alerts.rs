@@ -139,19 +139,19 @@ fn alerts(engine: &Engine, _: &[String]) -> Answer {
         .alerts()?
         .into_iter()
         .map(|alert| {
-            let (rule, judgement) = (alert.rule, alert.judgement);
+            let (rule, evaluation) = (alert.rule, alert.evaluation);
             vec![
                 Value::text(rule.name.as_str()),
-                Value::text(judgement.state.name()),
+                Value::text(evaluation.state.name()),
                 Value::text(rule.severity.as_str()),
-                judgement.value.map_or(Value::Null, Value::Double),
+                evaluation.value.map_or(Value::Null, Value::Double),
                 Value::text(rule.comparison.symbol()),
                 Value::Double(rule.threshold),
                 Value::text(rule.metric.unit),
-                judgement.active_since_us.map_or(Value::Null, Value::Time),
+                evaluation.active_since_us.map_or(Value::Null, Value::Time),
                 Value::text(format_interval(rule.hold_for_us)),
                 Value::text(rule.summary.as_str()),
-                Value::text(rule.describe(judgement.value)),
+                Value::text(rule.describe(evaluation.value)),
             ]
         })
         .collect())

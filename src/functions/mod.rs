@@ -191,8 +191,8 @@ fn given(setting: Setting, option: Option<HostSetting>) -> Given {
 }
 
 fn read_setting(setting: Setting, given: &HostValue) -> Result<Value, String> {
-    let value = match setting.sql_type() {
-        Type::Varchar => return setting.parse(&given.text()?),
+    let value = match setting.takes() {
+        Type::Bytes | Type::Word(_) => return setting.parse(&given.text()?),
         Type::Interval => {
             let (months, days, micros) = given.interval();
             Value::Interval(Interval {
@@ -211,9 +211,9 @@ fn read_setting(setting: Setting, given: &HostValue) -> Result<Value, String> {
 pub fn option(setting: Setting) -> OptionDeclaration {
     OptionDeclaration {
         name: setting.name(),
-        type_id: match setting.sql_type() {
+        type_id: match setting.takes() {
             Type::Interval => TypeId::Interval,
-            Type::Varchar => TypeId::Varchar,
+            Type::Bytes | Type::Word(_) => TypeId::Varchar,
             Type::Boolean => TypeId::Boolean,
             Type::UBigInt => TypeId::UBigInt,
         },

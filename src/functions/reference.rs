@@ -277,9 +277,9 @@ fn settings(out: &mut String) {
     line(out, format_args!("| setting | type | default | meaning |"));
     line(out, format_args!("|---|---|---|---|"));
     for setting in Setting::ALL {
-        let sql_type = match setting.sql_type() {
+        let sql_type = match setting.takes() {
             Type::Interval => "INTERVAL",
-            Type::Varchar => "VARCHAR",
+            Type::Bytes | Type::Word(_) => "VARCHAR",
             Type::Boolean => "BOOLEAN",
             Type::UBigInt => "UBIGINT",
         };

@@ -10,3 +10,16 @@ pub enum Durability {
     /// A power loss too.
     Os,
 }
+
+/// How they are written.
+pub const WORDS: &[&str] = &["process", "os", "memory"];
+
+impl Durability {
+    pub fn named(word: &str) -> Self {
+        match word {
+            "memory" => Self::Memory,
+            "os" => Self::Os,
+            _ => Self::Process,
+        }
+    }
+}

@@ -36,17 +36,20 @@ impl fmt::Display for Value {
     }
 }
 
-/// The SQL type of a setting.
+/// What a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     Interval,
-    Varchar,
+    /// A size as text, such as `500MB`.
+    Bytes,
+    /// One of these words.
+    Word(&'static [&'static str]),
     Boolean,
     UBigInt,
 }
 
 macro_rules! settings {
-    ($($variant:ident, $name:literal, $type:ident, $default:expr, $unit:literal, $meaning:literal;)*) => {
+    ($($variant:ident, $name:literal, $type:expr, $default:expr, $unit:literal, $meaning:literal;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Setting {
             $($variant,)*
@@ -61,9 +64,9 @@ macro_rules! settings {
                 }
             }
 
-            pub fn sql_type(self) -> Type {
+            pub fn takes(self) -> Type {
                 match self {
-                    $(Setting::$variant => Type::$type,)*
+                    $(Setting::$variant => $type,)*
                 }
             }
 
@@ -91,29 +94,26 @@ macro_rules! settings {
 /// Space is taken and given back in row groups of 122,880 rows: below this, the limit could not tell one from none.
 const MAX_SIZE_BYTES_MIN: u64 = 16_000_000;
 
-/// The values of `oplog_durability`, the default first.
-pub const DURABILITIES: [&str; 3] = ["process", "os", "memory"];
-
 const DAY_US: i64 = 86_400_000_000;
 
 const SECOND: Interval = Interval::of_micros(1_000_000);
 
 settings! {
-    Retention, "oplog_retention", Interval, Value::Interval(Interval::of_days(7)), "interval",
+    Retention, "oplog_retention", Type::Interval, Value::Interval(Interval::of_days(7)), "interval",
         "How long successful operations are kept";
-    ErrorRetention, "oplog_error_retention", Interval, Value::Interval(Interval::of_days(30)), "interval",
+    ErrorRetention, "oplog_error_retention", Type::Interval, Value::Interval(Interval::of_days(30)), "interval",
         "How long all other operations are kept";
-    MaxSize, "oplog_max_size", Varchar, Value::Bytes(1_000_000_000), "bytes",
+    MaxSize, "oplog_max_size", Type::Bytes, Value::Bytes(1_000_000_000), "bytes",
         "How large the log may become; the oldest operations go first";
-    FlushInterval, "oplog_flush_interval", Interval, Value::Interval(SECOND), "interval",
+    FlushInterval, "oplog_flush_interval", Type::Interval, Value::Interval(SECOND), "interval",
         "How long an operation may wait before it is committed to the log";
-    Durability, "oplog_durability", Varchar, Value::Word("process"), "",
+    Durability, "oplog_durability", Type::Word(durability::WORDS), Value::Word("process"), "",
         "What a record survives: process (a kill), os (a power loss too) or memory (an orderly close only)";
-    Strict, "oplog_strict", Boolean, Value::Boolean(true), "",
+    Strict, "oplog_strict", Type::Boolean, Value::Boolean(true), "",
         "Whether a bad operation is an error; if not, it is NULL and counted";
-    SlowThreshold, "oplog_slow_threshold", Interval, Value::Interval(SECOND), "interval",
+    SlowThreshold, "oplog_slow_threshold", Type::Interval, Value::Interval(SECOND), "interval",
         "From which duration on an operation counts as slow";
-    MaxSeries, "oplog_max_series", UBigInt, Value::Count(10_000), "series",
+    MaxSeries, "oplog_max_series", Type::UBigInt, Value::Count(10_000), "series",
         "How many label sets a metric may have; further ones count under the label value other";
 }
 
@@ -127,27 +127,27 @@ impl Setting {
 
     /// Reads what was given or stored as text, and checks that it makes sense.
     pub fn parse(self, text: &str) -> Result<Value, String> {
-        let value = match self.sql_type() {
+        let value = match self.takes() {
             Type::Interval => match text.trim().strip_suffix(" us").map(str::parse) {
                 // As version 0.1.0 stored it.
                 Some(Ok(micros)) => Some(Interval::of_length(micros)),
                 _ => Interval::parse(text),
             }
             .map(Value::Interval),
-            Type::Varchar if self == Self::Durability => DURABILITIES
-                .into_iter()
+            Type::Word(words) => words
+                .iter()
                 .find(|word| text.trim().eq_ignore_ascii_case(word))
-                .map(Value::Word),
-            Type::Varchar => parse::bytes(text).map(Value::Bytes),
+                .map(|word| Value::Word(word)),
+            Type::Bytes => parse::bytes(text).map(Value::Bytes),
             Type::Boolean => text.parse().ok().map(Value::Boolean),
             Type::UBigInt => text.parse().ok().map(Value::Count),
         };
-        let remedy = match self.sql_type() {
-            Type::Interval => "give an interval such as '7 days' or '500 ms'",
-            Type::Varchar if self == Self::Durability => "give process, os or memory",
-            Type::Varchar => "give a size such as '500MB' or '2GiB'",
-            Type::Boolean => "give true or false",
-            Type::UBigInt => "give a whole number",
+        let remedy = match self.takes() {
+            Type::Interval => "give an interval such as '7 days' or '500 ms'".into(),
+            Type::Word(words) => format!("give {}", any_of(words)),
+            Type::Bytes => "give a size such as '500MB' or '2GiB'".into(),
+            Type::Boolean => "give true or false".into(),
+            Type::UBigInt => "give a whole number".to_owned(),
         };
         let value =
             value.ok_or_else(|| format!("{} is '{}': {remedy}", self.name(), excerpt(text)))?;
@@ -313,16 +313,23 @@ impl Settings {
         Duration::from_micros(self.micros(Setting::FlushInterval).unsigned_abs())
     }
 
-    /// One of [`DURABILITIES`].
-    pub fn durability(&self) -> &'static str {
+    pub fn durability(&self) -> Durability {
         match self.get(Setting::Durability) {
-            Value::Word(word) => word,
-            _ => DURABILITIES[0],
+            Value::Word(word) => Durability::named(word),
+            _ => Durability::Process,
         }
     }
 
     pub fn strict(&self) -> bool {
         self.get(Setting::Strict) == Value::Boolean(true)
+    }
+}
+
+/// `a, b or c`.
+fn any_of(words: &[&str]) -> String {
+    match words {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        words => words.join(""),
     }
 }
 

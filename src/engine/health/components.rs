@@ -2,7 +2,8 @@
 //!
 //! Pure. The words are those of the health check format for HTTP APIs (draft-inadarei-api-health-check).
 
-use super::super::{RetentionRun, Role, SpoolFigures};
+use crate::engine::log::{Role, SpoolFigures};
+use crate::engine::sampler::RetentionRun;
 use crate::journal::JOURNAL_BYTES_MAX;
 use crate::queue::{QueueFigures, QueueHealth, QUEUE_BYTES_MAX};
 use crate::spans::{SpanFigures, SPANS_MAX};

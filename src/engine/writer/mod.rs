@@ -1,24 +1,25 @@
 //! The one background thread: it moves what is accepted into the store and applies retention. Nothing else decides when.
 
 mod commit;
+mod failures;
 mod relocate;
 mod revive;
 mod set_aside;
 
-use crate::alerts::{Rule, RuleChange};
-use crate::engine::{spool_places, Shared};
+use super::command::Command;
+use super::relocate::spool_places;
+use super::shared::Shared;
 use crate::metrics::Totals;
 use crate::queue::Origin;
 use crate::settings::Durability;
-use crate::settings::{Setting, Value};
+use crate::settings::Setting;
 use crate::spool::Spools;
 use crate::store::{Clock, Place, Purged, Store};
 use crate::system::{TrustedClock, SAMPLE_INTERVAL_US};
-use revive::Failures;
+use failures::Failures;
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,20 +34,6 @@ const FLUSHED_PARTS_MAX: usize = 64;
 
 /// How often what the process uses is sampled.
 const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
-
-/// What callers ask of the writer. A command that answers does so when it is done.
-pub enum Command {
-    /// Everything that is to be stored, now.
-    Flush(Sender<Result<(), String>>),
-    /// A setting's value, none to forget it.
-    Store(Setting, Option<Value>),
-    Purge(Sender<Result<Purged, String>>),
-    Move(PathBuf, Sender<Result<u64, String>>),
-    ChangeRule(String, Box<RuleChange>, Sender<Result<Rule, String>>),
-    DropRule(String, Sender<Result<(), String>>),
-    /// Looks whether the log's file is damaged, and saves what can be read if it is; says whether that was so.
-    Mend(Sender<bool>),
-}
 
 /// The thread's body: returns when the queue is shut down. The store is closed before that.
 pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
@@ -138,7 +125,7 @@ impl Writer<'_> {
             }
             if Instant::now() >= self.sample_at {
                 self.sample_at = Instant::now() + SAMPLE_INTERVAL;
-                self.shared.observed.sample(self.store.place().path());
+                self.shared.sampler.sample(self.store.place().path());
             }
             if has_spools && Instant::now() >= self.spools_at && self.is_open().is_ok() {
                 self.look_after_spools();
@@ -161,7 +148,7 @@ impl Writer<'_> {
             self.look_after_store(&error);
             Some(error)
         });
-        self.shared.observed.note_spools(failing);
+        self.shared.sampler.note_spools(failing);
     }
 
     /// Takes in what other processes have recorded for this log, a part at a time. Gives why one of them is left out.
@@ -279,7 +266,7 @@ impl Writer<'_> {
             .is_open()
             .and_then(|()| self.store.purge(&self.shared.policy(now_us), now_us));
         self.shared
-            .observed
+            .sampler
             .note_retention(outcome.clone(), self.clock.ahead_us());
         // A checkpoint that failed may be the end of the engine, whatever came of the rest.
         self.look_after_store("a purge");

@@ -4,7 +4,7 @@ mod components;
 
 pub use components::{Component, Status};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::alerts::State;
 use crate::system::Disk;
 use components::{components, Facts};
@@ -16,7 +16,7 @@ impl Shared {
         let firing = self.alerts().map(|alerts| {
             alerts
                 .into_iter()
-                .filter(|alert| alert.judgement.state == State::Firing)
+                .filter(|alert| alert.evaluation.state == State::Firing)
                 .map(|alert| alert.rule.name)
                 .collect()
         });
@@ -30,9 +30,9 @@ impl Shared {
 
     fn components(&self, firing: Option<Result<Vec<String>, String>>) -> Vec<Component> {
         let status = self.status();
-        let observed = &self.observed;
+        let sampler = &self.sampler;
         let path = status.place.path().map(std::path::Path::to_path_buf);
-        let mut files = observed.hosts();
+        let mut files = sampler.hosts();
         files.extend(path.clone());
         components(&Facts {
             now_us: crate::system::clock::now_us(),
@@ -45,7 +45,7 @@ impl Shared {
             lost: status.lost_operations,
             spans: status.spans,
             spools: status.spools,
-            spool_error: observed.spool_error(),
+            spool_error: sampler.spool_error(),
             disks: files
                 .into_iter()
                 .map(|file| {
@@ -53,7 +53,7 @@ impl Shared {
                     (file, disk)
                 })
                 .collect(),
-            retention: observed.retention(),
+            retention: sampler.retention(),
             trouble: status.trouble,
             set_aside: status.set_aside,
             firing,

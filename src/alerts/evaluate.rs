@@ -33,7 +33,7 @@ impl State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judgement {
+pub struct Evaluation {
     pub state: State,
     pub value: Option<f64>,
     /// None for an inactive alert.
@@ -72,7 +72,7 @@ impl Times {
     }
 }
 
-impl Judgement {
+impl Evaluation {
     /// `values` are those at some times, the oldest first and the last one now.
     pub fn of(rule: &Rule, values: &[(i64, Option<f64>)]) -> Self {
         let Some((now_us, value)) = values.last().copied() else {
@@ -120,7 +120,7 @@ mod tests {
     const SECOND: i64 = 1_000_000;
     const NOW: i64 = 1_700_000_000 * SECOND;
 
-    fn judge(hold_for: &str, values: &[(i64, f64)]) -> (State, Option<i64>) {
+    fn evaluate(hold_for: &str, values: &[(i64, f64)]) -> (State, Option<i64>) {
         let values: Vec<(i64, Option<f64>)> = values
             .iter()
             .map(|(ago, value)| {
@@ -128,34 +128,34 @@ mod tests {
                 (NOW - ago * SECOND, value)
             })
             .collect();
-        let judged = Judgement::of(&rule(hold_for), &values);
-        let since = judged.active_since_us.map(|at| (NOW - at) / SECOND);
-        (judged.state, since)
+        let evaluated = Evaluation::of(&rule(hold_for), &values);
+        let since = evaluated.active_since_us.map(|at| (NOW - at) / SECOND);
+        (evaluated.state, since)
     }
 
     #[test]
     fn it_fires_at_once_where_nothing_is_to_be_waited_for() {
-        assert_eq!(judge("0s", &[(0, 11.0)]), (State::Firing, Some(0)));
-        assert_eq!(judge("0s", &[(0, 10.0)]), (State::Inactive, None));
-        assert_eq!(judge("0s", &[]), (State::Inactive, None));
+        assert_eq!(evaluate("0s", &[(0, 11.0)]), (State::Firing, Some(0)));
+        assert_eq!(evaluate("0s", &[(0, 10.0)]), (State::Inactive, None));
+        assert_eq!(evaluate("0s", &[]), (State::Inactive, None));
     }
 
     #[test]
     fn it_waits_until_the_condition_has_held_for_long_enough() {
         let held = [(60, 11.0), (45, 12.0), (15, 13.0), (0, 11.0)];
-        assert_eq!(judge("1m", &held), (State::Firing, Some(60)));
-        assert_eq!(judge("61s", &held), (State::Pending, Some(60)));
+        assert_eq!(evaluate("1m", &held), (State::Firing, Some(60)));
+        assert_eq!(evaluate("61s", &held), (State::Pending, Some(60)));
         let broken = [(60, 11.0), (45, 9.0), (15, 13.0), (0, 11.0)];
-        assert_eq!(judge("1m", &broken), (State::Pending, Some(15)));
+        assert_eq!(evaluate("1m", &broken), (State::Pending, Some(15)));
         let over = [(60, 11.0), (45, 12.0), (15, 13.0), (0, 10.0)];
-        assert_eq!(judge("1m", &over), (State::Inactive, None));
+        assert_eq!(evaluate("1m", &over), (State::Inactive, None));
     }
 
     #[test]
     fn no_value_interrupts() {
         let gap = [(60, 11.0), (30, f64::NAN), (0, 11.0)];
-        assert_eq!(judge("1m", &gap), (State::Pending, Some(0)));
-        assert_eq!(judge("0s", &[(0, f64::NAN)]), (State::Inactive, None));
+        assert_eq!(evaluate("1m", &gap), (State::Pending, Some(0)));
+        assert_eq!(evaluate("0s", &[(0, f64::NAN)]), (State::Inactive, None));
     }
 
     #[test]

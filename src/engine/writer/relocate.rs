@@ -2,7 +2,7 @@
 //! for the rest only.
 
 use super::Writer;
-use crate::engine::{leave, Arrived, Doubt, Transfer};
+use crate::engine::relocate::{leave, Arrived, Doubt, Transfer};
 use crate::store::{self, OpenError, Place, Store};
 use std::path::Path;
 use std::time::{Duration, Instant};

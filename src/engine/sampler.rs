@@ -1,4 +1,4 @@
-//! What is observed in the background, for alerts and health.
+//! What is sampled and noted in the background, for alerts and health.
 
 use crate::locks::lock;
 use crate::store::Purged;
@@ -15,7 +15,7 @@ pub struct RetentionRun {
     pub ahead_us: Option<i64>,
 }
 
-pub struct Observed {
+pub struct Sampler {
     pub opened_us: i64,
     history: Mutex<History>,
     /// The files of the databases that share this log.
@@ -25,7 +25,7 @@ pub struct Observed {
     spool_error: Mutex<Option<String>>,
 }
 
-impl Observed {
+impl Sampler {
     pub fn new() -> Self {
         Self {
             opened_us: crate::system::clock::now_us(),

@@ -1,0 +1,28 @@
+//! One log's life: it is opened and wired here, answers, moves, and is shut down.
+
+mod alerts;
+mod close;
+mod command;
+#[allow(clippy::module_inception)]
+mod engine;
+pub mod health;
+mod journals;
+mod log;
+mod metrics;
+mod moving;
+mod notes;
+mod open;
+mod pulse;
+mod recorded;
+mod registry;
+mod relocate;
+mod rules;
+mod sampler;
+mod server;
+mod serving;
+mod shared;
+mod spans;
+mod writer;
+
+pub use engine::Engine;
+pub use shared::Shared;

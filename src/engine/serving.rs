@@ -1,0 +1,22 @@
+//! The HTTP server of an engine, if one runs.
+
+use crate::serve::{Figures, Server};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The server, if one runs, and what all of them have counted.
+#[derive(Default)]
+pub struct Serving {
+    pub(super) server: Mutex<Option<Server>>,
+    pub(super) figures: Arc<Figures>,
+}
+
+impl Serving {
+    /// Leaves alone what a forked child has a copy of: its thread is the parent's.
+    pub(super) fn forget(&mut self) {
+        let server = self
+            .server
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::forget(server.take());
+    }
+}
