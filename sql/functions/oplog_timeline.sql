@@ -1,6 +1,7 @@
 -- How did it go over time? Each bucket of the period is a row, for each group that occurs in it.
--- Buckets of days and months differ in length. So time is cut into cells that are as long as the shortest bucket: a bucket
--- begins in a cell at most once, and one division finds an operation's cell.
+-- Where all buckets have one length, a division finds an operation's. Those of days and months can differ: then time is cut
+-- into cells that are as long as the shortest bucket, so that a bucket begins in a cell at most once; a division finds the
+-- cell, and a join its buckets.
 WITH bucket AS (
     SELECT start_us, lead(start_us, 1, $until_us::BIGINT) OVER (ORDER BY start_us) AS end_us
     FROM (SELECT unnest(CAST($starts_us::VARCHAR AS BIGINT[])) AS start_us)
@@ -19,11 +20,10 @@ cell AS (
 operation AS (
     SELECT
         {by_listed}
-        CASE WHEN epoch_us(timestamp) < end_us THEN start_us ELSE end_us END AS start_us,
+        {bucket_of_operation} AS start_us,
         status <> 'success' AS failed,
         duration_ms
-    FROM operation_log
-    JOIN cell ON number = (epoch_us(timestamp) - $from_us::BIGINT) // $gap_us::BIGINT
+    FROM operation_log{join_cells}
     WHERE {filters}
 ),
 counted AS (

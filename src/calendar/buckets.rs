@@ -150,6 +150,13 @@ impl Buckets {
             gap_us,
         })
     }
+
+    /// Whether all of them have one length, save that the last one may end early.
+    pub fn are_alike(&self) -> bool {
+        let mut pairs = self.starts_us.windows(2);
+        let last = self.starts_us.last().copied().unwrap_or(self.end_us);
+        pairs.all(|pair| pair[1] - pair[0] == self.gap_us) && self.end_us - last <= self.gap_us
+    }
 }
 
 fn too_many(count: i64) -> String {
@@ -253,6 +260,27 @@ mod tests {
                 text.trim_end_matches(":00").replace("T00", "")
             })
             .collect()
+    }
+
+    #[test]
+    fn buckets_are_alike_where_no_clock_is_changed() {
+        let are_alike = |zone: &str, since: &str, until: &str, width: &str| {
+            let zone = Zone::named(zone).unwrap();
+            let at = |text| parse_time(text, &zone).unwrap();
+            let width = Width::of(Interval::parse(width).unwrap()).unwrap();
+            Buckets::between(at(since), at(until), width, &zone)
+                .unwrap()
+                .are_alike()
+        };
+        assert!(are_alike("UTC", "2026-03-28", "2026-03-31", "1d"));
+        assert!(are_alike("UTC", "2026-03-28", "2026-03-28 00:30", "1h"));
+        assert!(are_alike("Europe/Berlin", "2026-03-25", "2026-03-28", "1d"));
+        // The day of the change stands in the middle; one that is the last may end early.
+        for (since, until) in [("2026-03-28", "2026-03-31"), ("2026-10-24", "2026-10-27")] {
+            assert!(!are_alike("Europe/Berlin", since, until, "1d"), "{since}");
+        }
+        assert!(are_alike("Europe/Berlin", "2026-03-28", "2026-03-30", "1d"));
+        assert!(!are_alike("UTC", "2026-01-01", "2026-04-01", "1mon"));
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl<'a> Column<'a> {
     }
 
     /// The type, where it is none with parts or parameters. JSON counts as VARCHAR.
+    #[inline]
     pub fn plain_type(&self) -> Option<TypeId> {
         match self.resolved_type {
             ResolvedType::Plain(id) => Some(*id),

@@ -88,7 +88,10 @@ impl<'a> LabelColumn<'a> {
         let Some(map) = &self.map else {
             let start = key.len();
             for (name, column) in &self.fields {
-                pack(key, std::iter::once(&*named(name, column, row)?));
+                match text(column, row) {
+                    Some(value) => pack(key, std::iter::once(value)),
+                    None => pack(key, std::iter::once(&*named(name, column, row)?)),
+                }
             }
             return Ok(start);
         };
@@ -138,6 +141,15 @@ impl<'a> LabelColumn<'a> {
         };
         Ok(self.pairs.iter().map(pair).collect())
     }
+}
+
+/// The quick way to a value, which most are: a text, or NULL where one would be.
+#[inline]
+fn text<'a>(column: &Column<'a>, row: usize) -> Option<&'a str> {
+    (column.plain_type() == Some(TypeId::Varchar))
+        .then(|| column.text(row).ok())
+        .flatten()
+        .map(Option::unwrap_or_default)
 }
 
 /// The value of the label of this name.

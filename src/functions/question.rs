@@ -39,7 +39,7 @@ impl Question {
         let (filters, _) = self.arguments.filters(0)?;
         shared
             .reader()?
-            .prepare(&self.sql(&self.arguments, &filters))
+            .prepare(&self.sql(&self.arguments, &filters, true))
     }
 
     /// The statement that answers now; `listed` is what it selects. It sees everything recorded so far.
@@ -51,8 +51,10 @@ impl Question {
             arguments.range.until_us.get_or_insert(now_us);
         }
         let (filters, mut parameters) = arguments.filters(now_us)?;
+        let mut are_alike = true;
         if self.has_buckets() {
             let buckets = arguments.buckets(now_us)?;
+            are_alike = buckets.are_alike();
             parameters.push(("from_us", Bound::Integer(buckets.starts_us[0])));
             parameters.push(("until_us", Bound::Integer(buckets.end_us)));
             parameters.push(("gap_us", Bound::Integer(buckets.gap_us)));
@@ -67,7 +69,9 @@ impl Question {
         }
         let sql = format!(
             "SELECT {listed} FROM (\n{}\n)",
-            self.sql(&arguments, &filters).trim().trim_end_matches(';')
+            self.sql(&arguments, &filters, are_alike)
+                .trim()
+                .trim_end_matches(';')
         );
         shared
             .read(arguments.range.until_us)?
@@ -78,8 +82,20 @@ impl Question {
         self.reading.sql.contains("$starts_us")
     }
 
-    /// The .sql file with its placeholders filled: `{filters}` is a condition, the others are made of `by`.
-    fn sql(&self, arguments: &Arguments, filters: &str) -> String {
+    /// The .sql file with its placeholders filled: `{filters}` is a condition, two are about buckets that have one length or
+    /// not, the others are made of `by`.
+    fn sql(&self, arguments: &Arguments, filters: &str, are_alike: bool) -> String {
+        let (bucket, join) = if are_alike {
+            (
+                "$from_us::BIGINT + (epoch_us(timestamp) - $from_us::BIGINT) // $gap_us::BIGINT * $gap_us::BIGINT",
+                "",
+            )
+        } else {
+            (
+                "CASE WHEN epoch_us(timestamp) < end_us THEN start_us ELSE end_us END",
+                "\n    JOIN cell ON number = (epoch_us(timestamp) - $from_us::BIGINT) // $gap_us::BIGINT",
+            )
+        };
         let by = &arguments.by;
         let each =
             |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
@@ -92,6 +108,8 @@ impl Question {
         self.reading
             .sql
             .replace("{filters}", filters)
+            .replace("{bucket_of_operation}", bucket)
+            .replace("{join_cells}", join)
             .replace("{by}", &by.join(", "))
             .replace("{by_listed}", &each(|column| format!("{column}, ")))
             .replace(
