@@ -27,10 +27,7 @@ mod store;
 mod system;
 
 use duckdb::{ExtensionAccess, ExtensionInfo, Host, Interruption};
-use functions::{
-    active, alerts as alerting, describe, figures, finish, metrics as exposition, policy, publish,
-    readings, record as recording, relations, serve as serving, start, version, Session,
-};
+use functions::{relations, surface, Session};
 use std::sync::Arc;
 
 fn register(host: &Host<'_>) -> Result<(), String> {
@@ -43,32 +40,7 @@ fn register(host: &Host<'_>) -> Result<(), String> {
         host.register_option(&functions::option(*setting))?;
     }
     session.show_settings(host)?;
-    host.register_scalar(version::Version)?;
-    host.register_scalar(recording::Record::new(&session))?;
-    host.register_scalar(start::Start::new(&session))?;
-    host.register_scalar(finish::Finish::new(&session))?;
-    let table = |function| policy::register(host, &session, function);
-    table(figures::FigureFunction::new(&session, &active::ACTIVE))?;
-    host.register_scalar(exposition::PrometheusText::new(&session))?;
-    host.register_scalar(exposition::OpenMetricsText::new(&session))?;
-    host.register_scalar(describe::Describe::new(&session))?;
-    host.register_scalar(publish::Publish::<publish::Counter>::new(&session))?;
-    host.register_scalar(publish::Publish::<publish::Gauge>::new(&session))?;
-    host.register_scalar(publish::Publish::<publish::Observe>::new(&session))?;
-    for reading in readings::ALL {
-        policy::register(
-            host,
-            &session,
-            readings::ReadingFunction::new(&session, reading),
-        )?;
-    }
-    for figure in figures::ALL.iter().chain(alerting::ALL) {
-        table(figures::FigureFunction::new(&session, figure))?;
-    }
-    policy::register(host, &session, alerting::AlertSet::new(&session))?;
-    table(figures::FigureFunction::new(&session, &figures::METRICS))?;
-    policy::register(host, &session, serving::Serve::new(&session))?;
-    table(figures::FigureFunction::new(&session, &serving::STOP))?;
+    surface::register(host, &session)?;
     host.register_replacement(Box::new(relations::answer));
     host.register_option(&relations::shown(&session))?;
     Ok(())

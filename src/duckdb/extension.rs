@@ -48,6 +48,21 @@ impl Host<'_> {
         context.ok_or_else(|| "DuckDB gave no client context".into())
     }
 
+    /// Adds all functions or, where one fails, none.
+    fn in_transaction(&self, register: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+        self.query_text("BEGIN TRANSACTION")?;
+        // A panic counts as a failure.
+        let registered = contain("LOAD", register);
+        match registered {
+            Ok(()) => self.query_text("COMMIT").map(drop),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = self.query_text("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
     /// The text in the first column and row of a query's result, none for NULL or no row.
     pub fn query_text(&self, sql: &str) -> Result<Option<String>, String> {
         let sql = c_text(sql);
@@ -130,7 +145,7 @@ pub unsafe fn load(
                 lent: PhantomData,
             };
             super::interruption::learn(connection);
-            register(&host).map(|()| true)
+            host.in_transaction(|| register(&host)).map(|()| true)
         }
     });
     outcome.unwrap_or_else(|error| {

@@ -150,6 +150,24 @@ impl LogicalType {
         Self::from_raw(unsafe { ffi::duckdb_create_map_type(varchar.raw, varchar.raw) })
     }
 
+    /// A LIST of STRUCTs of these fields, all VARCHAR.
+    pub fn text_structs(fields: &[&str]) -> Self {
+        let varchar = Self::new(TypeId::Varchar);
+        let names: Vec<_> = fields.iter().map(|field| super::c_text(field)).collect();
+        let mut names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+        let mut types = vec![varchar.raw; names.len()];
+        // SAFETY: names and types are live for the calls, which copy them, and are as many as is said.
+        unsafe {
+            let fields = names.len() as u64;
+            let entry = Self::from_raw(ffi::duckdb_create_struct_type(
+                types.as_mut_ptr(),
+                names.as_mut_ptr(),
+                fields,
+            ));
+            Self::from_raw(ffi::duckdb_create_list_type(entry.raw))
+        }
+    }
+
     /// The type of a LIST's elements.
     pub fn list_child(&self) -> Self {
         // SAFETY: the handle is live; of a type that is no list DuckDB gives none, which is INVALID here.

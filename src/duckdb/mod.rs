@@ -49,7 +49,7 @@ pub use string::NotUtf8;
 pub use table_function::{Table, TableBind, TableOutput};
 pub use value::Value;
 pub use vector_reader::{Chunk, Column, VECTOR_SIZE};
-pub use vector_writer::{ColumnMut, MapWriter, OwnedChunk};
+pub use vector_writer::{ColumnMut, OwnedChunk, StructsMut};
 
 /// Text that DuckDB says of something, such as an error. NULL gives "".
 ///

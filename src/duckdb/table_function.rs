@@ -2,7 +2,7 @@
 
 use super::callback::{contain, drop_boxed, into_raw};
 use super::{
-    c_text, ffi, ColumnMut, Context, Host, Interruption, LogicalType, MapWriter, TypeId, Value,
+    c_text, ffi, ColumnMut, Context, Host, Interruption, LogicalType, StructsMut, TypeId, Value,
 };
 use crate::locks::lock;
 use std::sync::{Arc, Mutex};
@@ -98,10 +98,10 @@ impl TableOutput {
         unsafe { ColumnMut::new(self.vector(index)) }
     }
 
-    /// The column of MAP(VARCHAR, VARCHAR) at a position among those that the query needs.
-    pub fn map_mut(&mut self, index: usize) -> MapWriter<'_> {
+    /// The column of LISTs of STRUCTs of texts, or of MAPs of texts, at a position among those that the query needs.
+    pub fn structs_mut(&mut self, index: usize) -> StructsMut<'_> {
         // SAFETY: as above; the caller declared the column with that type.
-        unsafe { MapWriter::new(self.vector(index)) }
+        unsafe { StructsMut::new(self.vector(index)) }
     }
 
     pub(super) fn vector(&self, index: usize) -> ffi::duckdb_vector {

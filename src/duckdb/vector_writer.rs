@@ -107,16 +107,16 @@ impl ColumnMut<'_> {
     }
 }
 
-/// The rows of a MAP(VARCHAR, VARCHAR) column, written one after the other from the first on.
-pub struct MapWriter<'a> {
+/// A column of LISTs of STRUCTs of texts, which a MAP of texts is too; each row is written once.
+pub struct StructsMut<'a> {
     raw: ffi::duckdb_vector,
     column: ColumnMut<'a>,
     entries: usize,
 }
 
-impl<'a> MapWriter<'a> {
+impl<'a> StructsMut<'a> {
     /// # Safety
-    /// `raw` is a flat, writable vector of MAP(VARCHAR, VARCHAR), not written through anything else for `'a`.
+    /// `raw` is a flat, writable vector of such LISTs, not written through anything else for `'a`.
     pub(super) unsafe fn new(raw: ffi::duckdb_vector) -> Self {
         Self {
             raw,
@@ -126,20 +126,25 @@ impl<'a> MapWriter<'a> {
         }
     }
 
-    pub fn set(&mut self, row: usize, pairs: &[(String, String)]) {
-        // SAFETY: the vector is a MAP, which is stored as a LIST of STRUCTs of key and value; its child has room for what
-        // is reserved, and each row is written once.
+    /// Each struct has as many texts as the type has fields.
+    pub fn set<S: AsRef<[String]>>(
+        &mut self,
+        row: usize,
+        structs: impl ExactSizeIterator<Item = S>,
+    ) {
+        let offset = self.entries;
+        self.entries += structs.len();
+        // SAFETY: the vector is a LIST of STRUCTs; its child has room for what is reserved, and a row is written once.
         unsafe {
-            let end = (self.entries + pairs.len()) as u64;
-            ffi::duckdb_list_vector_reserve(self.raw, end);
-            ffi::duckdb_list_vector_set_size(self.raw, end);
+            ffi::duckdb_list_vector_reserve(self.raw, self.entries as u64);
+            ffi::duckdb_list_vector_set_size(self.raw, self.entries as u64);
             let entry = ffi::duckdb_list_vector_get_child(self.raw);
-            let columns = [0, 1].map(|index| ffi::duckdb_struct_vector_get_child(entry, index));
-            for (at, (key, value)) in (self.entries as u64..).zip(pairs) {
-                for (column, text) in columns.iter().zip([key, value]) {
+            for (at, texts) in (offset..).zip(structs) {
+                for (field, text) in texts.as_ref().iter().enumerate() {
+                    let child = ffi::duckdb_struct_vector_get_child(entry, field as u64);
                     ffi::duckdb_unsafe_vector_assign_string_element_len(
-                        *column,
-                        at,
+                        child,
+                        at as u64,
                         text.as_ptr().cast(),
                         text.len() as u64,
                     );
@@ -148,12 +153,11 @@ impl<'a> MapWriter<'a> {
             self.column.put(
                 row,
                 ffi::duckdb_list_entry {
-                    offset: self.entries as u64,
-                    length: pairs.len() as u64,
+                    offset: offset as u64,
+                    length: (self.entries - offset) as u64,
                 },
             );
         }
-        self.entries += pairs.len();
     }
 }
 

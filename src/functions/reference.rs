@@ -1,15 +1,12 @@
 //! docs/functions.md, made of the declarations. The test below fails where the file is not what they say;
 //! `make reference` writes it anew.
 
-use super::alerts::{self, AlertSet};
-use super::figures::{self, Figure};
-use super::parameters::{Parameter, Role};
-use super::readings::{self, Column, Columns, Reading};
-use super::{
-    active, describe, finish, metrics, publish, record, relations, serve, start, version,
-    Documentation,
-};
-use crate::duckdb::TypeId;
+use super::relations::Relation;
+use super::scalar::ScalarFunction;
+use super::surface::{Part, SURFACE};
+use super::table::engine_function::{self, EngineFunction};
+use super::table::log_query::{Column, Columns, LogQuery};
+use super::table::parameters;
 use crate::record::{Field, Kind};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;
@@ -24,39 +21,21 @@ optional and given by it: `oplog_stats(period := '24h')`. Every function that re
 
 fn rendered() -> String {
     let mut out = HEAD.to_owned();
-    out.push_str("## Recording\n\n");
-    scalar(&mut out, "oplog_record", &record::DOCUMENTATION);
-    fields(&mut out);
-    out.push_str("## Spans\n\n");
-    scalar(&mut out, "oplog_start", &start::DOCUMENTATION);
-    scalar(&mut out, "oplog_finish", &finish::DOCUMENTATION);
-    figure(&mut out, &active::ACTIVE);
-    out.push_str("## Reading\n\n");
-    for function in readings::ALL {
-        reading(&mut out, function);
+    for section in SURFACE {
+        line(&mut out, format_args!("## {}\n", section.title));
+        for part in section.parts {
+            match part {
+                Part::Scalars(functions) => functions.iter().for_each(|f| scalar(&mut out, f)),
+                Part::LogQueries(functions) => {
+                    functions.iter().for_each(|f| log_query(&mut out, f))
+                }
+                Part::EngineFunctions(functions) => {
+                    functions.iter().for_each(|f| engine_function(&mut out, f));
+                }
+                Part::Relations(all) => relations(&mut out, all),
+            }
+        }
     }
-    out.push_str("## The engine\n\n");
-    for function in figures::ALL {
-        figure(&mut out, function);
-    }
-    scalar(&mut out, "oplog_version", &version::DOCUMENTATION);
-    out.push_str("## Health and alerts\n\n");
-    for function in alerts::ALL {
-        figure(&mut out, function);
-    }
-    alert_set(&mut out);
-    out.push_str("## Metrics\n\n");
-    scalar(&mut out, "oplog_counter", &publish::COUNTER);
-    scalar(&mut out, "oplog_gauge", &publish::GAUGE);
-    scalar(&mut out, "oplog_observe", &publish::OBSERVE);
-    scalar(&mut out, "oplog_describe", &describe::DOCUMENTATION);
-    figure(&mut out, &figures::METRICS);
-    scalar(&mut out, "prometheus_text", &metrics::PROMETHEUS_TEXT);
-    scalar(&mut out, "openmetrics_text", &metrics::OPENMETRICS_TEXT);
-    relations(&mut out);
-    out.push_str("## HTTP\n\n");
-    serving(&mut out);
-    figure(&mut out, &serve::STOP);
     settings(&mut out);
     format!("{}\n", out.trim_end())
 }
@@ -70,13 +49,17 @@ fn example(out: &mut String, sql: &str) {
     line(out, format_args!("```sql\n{sql}\n```\n"));
 }
 
-fn scalar(out: &mut String, name: &str, documentation: &Documentation) {
+fn scalar(out: &mut String, function: &ScalarFunction) {
+    let name = function.name;
     line(out, format_args!("### `{name}`\n"));
-    for signature in documentation.signatures {
-        line(out, format_args!("- `{signature}`"));
+    for (parameters, returns) in function.signatures {
+        line(out, format_args!("- `{name}({parameters}) -> {returns}`"));
     }
-    line(out, format_args!("\n{}\n", documentation.summary));
-    example(out, documentation.example);
+    line(out, format_args!("\n{}\n", function.summary));
+    example(out, function.example);
+    if name == "oplog_record" {
+        fields(out);
+    }
 }
 
 fn fields(out: &mut String) {
@@ -112,7 +95,7 @@ fn field_type(kind: Kind) -> &'static str {
     }
 }
 
-fn reading(out: &mut String, function: &Reading) {
+fn log_query(out: &mut String, function: &LogQuery) {
     let positional: Vec<&str> = function
         .positional
         .iter()
@@ -124,7 +107,8 @@ fn reading(out: &mut String, function: &Reading) {
     );
     line(out, format_args!("{}\n", function.summary));
     example(out, function.example);
-    let parameters: Vec<&Parameter> = function.positional.iter().chain(function.named).collect();
+    let parameters: Vec<&parameters::Parameter> =
+        function.positional.iter().chain(function.named).collect();
     if !parameters.is_empty() {
         line(
             out,
@@ -132,24 +116,13 @@ fn reading(out: &mut String, function: &Reading) {
         );
         line(out, format_args!("|---|---|---|---|"));
         for parameter in parameters {
-            let default = match (parameter.name, parameter.role) {
-                ("period", _) => function
-                    .default_period
-                    .map_or("everything".into(), |period| format!("'{period}'")),
-                (_, Role::Rows { default: i64::MAX }) => "all".into(),
-                (_, Role::Rows { default }) => default.to_string(),
-                ("by", _) if !function.default_by.is_empty() => {
-                    format!("'{}'", function.default_by.join(","))
-                }
-                (_, Role::Id) => "required".into(),
-                _ => String::new(),
-            };
+            let default = function.default_of(parameter);
             line(
                 out,
                 format_args!(
                     "| `{}` | {} | {default} | {} |",
                     parameter.name,
-                    parameter_type(parameter),
+                    parameter.type_name(),
                     parameter.meaning
                 ),
             );
@@ -157,7 +130,7 @@ fn reading(out: &mut String, function: &Reading) {
         out.push('\n');
     }
     if function.filters {
-        let names: Vec<String> = super::parameters::FILTERS
+        let names: Vec<String> = parameters::FILTERS
             .iter()
             .map(|filter| format!("`{}`", filter.name))
             .collect();
@@ -176,14 +149,6 @@ fn reading(out: &mut String, function: &Reading) {
     }
 }
 
-fn parameter_type(parameter: &Parameter) -> &'static str {
-    match parameter.role {
-        Role::Id => "UUID",
-        Role::Time => "TIMESTAMPTZ, TIMESTAMP, DATE or VARCHAR",
-        _ => parameter.type_id.sql_name(),
-    }
-}
-
 fn columns(out: &mut String, listed: &[Column]) {
     line(out, format_args!("| column | type | meaning |"));
     line(out, format_args!("|---|---|---|"));
@@ -193,47 +158,48 @@ fn columns(out: &mut String, listed: &[Column]) {
     out.push('\n');
 }
 
-fn figure(out: &mut String, function: &Figure) {
-    let positional: Vec<&str> = function.positional.iter().map(|(name, _)| *name).collect();
+fn engine_function(out: &mut String, function: &EngineFunction) {
+    let positional: Vec<&str> = function.positional.iter().map(|p| p.name).collect();
     line(
         out,
         format_args!("### `{}({})`\n", function.name, positional.join(", ")),
     );
     line(out, format_args!("{}\n", function.summary));
     example(out, function.example);
-    for (name, meaning) in function.positional {
-        line(out, format_args!("- `{name}` VARCHAR: {meaning}\n"));
-    }
-    typed_columns(out, function.columns);
-}
-
-fn alert_set(out: &mut String) {
-    line(out, format_args!("### `{}(name)`\n", AlertSet::NAME));
-    line(out, format_args!("{}\n", AlertSet::SUMMARY));
-    example(out, AlertSet::EXAMPLE);
-    line(out, format_args!("| parameter | type | meaning |"));
-    line(out, format_args!("|---|---|---|"));
-    for (name, type_id, meaning) in AlertSet::PARAMETERS {
+    if function.named.is_empty() {
+        for engine_function::Parameter { name, meaning, .. } in function.positional {
+            line(out, format_args!("- `{name}` VARCHAR: {meaning}\n"));
+        }
+    } else {
         line(
             out,
-            format_args!("| `{name}` | {} | {meaning} |", type_id.sql_name()),
+            format_args!("| parameter | type | default | meaning |"),
         );
+        line(out, format_args!("|---|---|---|---|"));
+        for parameter in function.positional.iter().chain(function.named) {
+            let (type_name, default) = (parameter.takes.sql_name(), parameter.default);
+            line(
+                out,
+                format_args!(
+                    "| `{}` | {type_name} | {default} | {} |",
+                    parameter.name, parameter.meaning
+                ),
+            );
+        }
+        out.push('\n');
+    }
+    line(out, format_args!("| column | type | meaning |"));
+    line(out, format_args!("|---|---|---|"));
+    for (name, column_type, meaning) in function.columns {
+        let type_name = column_type.sql_name();
+        line(out, format_args!("| `{name}` | {type_name} | {meaning} |"));
     }
     out.push('\n');
-    typed_columns(out, AlertSet::COLUMNS);
 }
 
-fn typed_columns(out: &mut String, listed: &[(&'static str, TypeId, &'static str)]) {
-    let listed: Vec<Column> = listed
-        .iter()
-        .map(|(name, type_id, meaning)| (*name, figures::column_type_name(*type_id), *meaning))
-        .collect();
-    columns(out, &listed);
-}
-
-fn relations(out: &mut String) {
+fn relations(out: &mut String, all: &[Relation]) {
     line(out, format_args!("### Relations\n"));
-    for relation in relations::ALL {
+    for relation in all {
         line(
             out,
             format_args!("- `{}`: {}", relation.name, relation.meaning),
@@ -241,29 +207,6 @@ fn relations(out: &mut String) {
     }
     out.push('\n');
     example(out, "SELECT text FROM oplog.prometheus;");
-}
-
-fn serving(out: &mut String) {
-    line(out, format_args!("### `{}()`\n", serve::NAME));
-    line(out, format_args!("{}\n", serve::SUMMARY));
-    example(out, serve::EXAMPLE);
-    line(
-        out,
-        format_args!("| parameter | type | default | meaning |"),
-    );
-    line(out, format_args!("|---|---|---|---|"));
-    for (name, type_id, default, meaning) in serve::PARAMETERS {
-        let type_name = type_id.sql_name();
-        line(
-            out,
-            format_args!("| `{name}` | {type_name} | {default} | {meaning} |"),
-        );
-    }
-    out.push('\n');
-    columns(
-        out,
-        &serve::COLUMNS.map(|(name, type_id, meaning)| (name, type_id.sql_name(), meaning)),
-    );
 }
 
 fn settings(out: &mut String) {

@@ -2,7 +2,10 @@
 //!
 //! DuckDB tells a replacement scan the last part of a name only, so `engine` stands for `oplog.engine`.
 
-use super::{question::Question, readings, Session};
+use super::table::log_queries;
+use super::table::log_query::Columns;
+use super::table::query::Query;
+use super::Session;
 use crate::duckdb::{Answer, OptionDeclaration, TypeId};
 
 const ENGINE: &str = include_str!("../../sql/engine/engine.sql");
@@ -11,11 +14,8 @@ const PROMETHEUS: &str = include_str!("../../sql/engine/prometheus.sql");
 
 pub struct Relation {
     pub name: &'static str,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "only the reference reads it, and tests make it")
-    )]
     pub meaning: &'static str,
+    pub columns: Columns,
     answer: fn() -> Answer,
 }
 
@@ -24,6 +24,7 @@ pub const ALL: &[Relation] = &[
         name: "operation_log",
         meaning: "every operation; also as `oplog.operation_log`. A table, a view or a Python variable of that name comes first; \
                   the function `operation_log()` has no rival.",
+        columns: Columns::Log,
         answer: || Answer::Function("operation_log"),
     },
     Relation {
@@ -31,11 +32,19 @@ pub const ALL: &[Relation] = &[
         meaning: "what only a session knows of its DuckDB instance, as samples: memory and temporary storage by tag, the \
                   memory limit, threads, connections, and the rows and indexes of each table. It runs in the session \
                   that asks. Columns: `name`, `type`, `help`, `labels`, `value`.",
+        columns: Columns::Listed(&[
+            ("name", "VARCHAR", "the sample"),
+            ("type", "VARCHAR", "gauge or counter"),
+            ("help", "VARCHAR", "what the metric says"),
+            ("labels", "MAP(VARCHAR, VARCHAR)", "names and values"),
+            ("value", "DOUBLE", "what it is now"),
+        ]),
         answer: || Answer::Query(engine()),
     },
     Relation {
         name: "oplog.prometheus",
         meaning: "one row, `text`: `prometheus_text()` together with `oplog.engine`.",
+        columns: Columns::Listed(&[("text", "VARCHAR", "Prometheus text format 0.0.4")]),
         answer: || Answer::Query(PROMETHEUS.replace("{engine}", &engine())),
     },
 ];
@@ -57,17 +66,11 @@ pub fn shown(session: &Session) -> OptionDeclaration {
 
 /// The columns of the relation and their types; none where the log cannot be read.
 fn columns(session: &Session) -> Option<String> {
-    let question = Question {
-        reading: readings::named("operation_log")?,
-        arguments: Default::default(),
-    };
-    let statement = question.prepare(session.engine().answering()).ok()?;
-    let columns = statement.columns().into_iter();
+    let query = Query::default_of(log_queries::named("operation_log")?).ok()?;
+    let columns = query.columns(session.engine().answering()).ok()?;
     let columns: Vec<String> = columns
-        .map(|(name, logical)| match name.as_str() {
-            "metadata" => format!("{name} JSON"),
-            _ => format!("{name} {}", logical.id().sql_name()),
-        })
+        .into_iter()
+        .map(|(name, type_name)| format!("{name} {type_name}"))
         .collect();
     Some(columns.join(", "))
 }

@@ -50,10 +50,6 @@ macro_rules! fields {
                 }
             }
 
-            #[cfg_attr(
-                not(test),
-                expect(dead_code, reason = "only the reference reads it, and tests make it")
-            )]
             pub fn meaning(self) -> &'static str {
                 match self {
                     $(Field::$variant => $meaning,)*

@@ -1,17 +1,14 @@
 //! `oplog_version()`.
 
-use super::Documentation;
+use super::ScalarFunction;
 use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 
-/// What the reference says of it.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const DOCUMENTATION: Documentation = Documentation {
-    signatures: &["oplog_version() -> VARCHAR"],
+pub const VERSION: ScalarFunction = ScalarFunction {
+    name: Version::NAME,
+    signatures: &[("", "VARCHAR")],
     summary: "The version of the extension.",
     example: "SELECT oplog_version();",
+    register: |host, _| host.register_scalar(Version),
 };
 
 pub struct Version;

@@ -2,8 +2,8 @@
 //! `allowed_paths` and `lock_configuration`. Every table function says what it does beyond reading the log and adding to
 //! it, and is asked for here each time it starts.
 
-use super::Session;
 use crate::duckdb::{Context, Host, Table, TableBind, TableOutput, TypeId};
+use crate::functions::Session;
 
 /// What a function does beyond reading the log and adding to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub trait Effects: Table {
     fn effects(&self) -> &'static [Effect];
 
     /// The file of [`Effect::WritesFile`].
-    fn file<'a>(&self, _: &'a Self::Bound) -> Option<&'a str> {
-        None
+    fn file(&self, _: &Self::Bound) -> String {
+        String::new()
     }
 }
 
@@ -69,8 +69,8 @@ impl<F: Effects> Table for Permitted<F> {
         // A prepared statement may have been bound under another policy, and before a SET.
         self.session.apply_settings(context)?;
         for effect in self.function.effects() {
-            let file = self.function.file(bound).unwrap_or_default();
-            permit(context, *effect, file)
+            let file = self.function.file(bound);
+            permit(context, *effect, &file)
                 .map_err(|error| format!("{}: {error}", self.function.name()))?;
         }
         self.function.start(bound, columns, context)

@@ -1,19 +1,16 @@
 //! `oplog_start`: spans begin, one or a column of them.
 
-use super::operation::{Operations, Plan, Reader, Row};
-use super::{Documentation, Session};
+use super::operation_argument::{Operations, Plan, Reader, Row};
+use super::ScalarFunction;
 use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::functions::Session;
 use crate::record::Moment;
 
-/// What the reference says of it.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const DOCUMENTATION: Documentation = Documentation {
+pub const START: ScalarFunction = ScalarFunction {
+    name: Start::NAME,
     signatures: &[
-        "oplog_start(operation STRUCT) -> UUID",
-        "oplog_start(operation JSON) -> UUID",
+        ("operation STRUCT", "UUID"),
+        ("operation JSON", "UUID"),
     ],
     summary: "Starts a span, an operation that oplog times, and returns its id for `oplog_finish`. It takes the fields of an \
               operation but `status`, `duration_ms` and `timestamp`. A span gets a `span_id`, and a `trace_id` if it has no \
@@ -21,6 +18,7 @@ pub const DOCUMENTATION: Documentation = Documentation {
               nobody finishes, because its process ends or dies, is recorded with the status `interrupted`, at the time of \
               its start. A NULL operation gives NULL and starts nothing.",
     example: "SELECT oplog_start({command: 'import', table_name: 'orders'});",
+    register: |host, session| host.register_scalar(Start::new(session)),
 };
 
 pub struct Start {

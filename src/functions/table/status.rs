@@ -1,9 +1,11 @@
 //! The rows of `oplog_status()`.
 
-use super::figures::{Answer, Value};
+use super::engine_function::Arguments;
+use super::rows::{Answer, Value};
+use super::server_status;
 use crate::engine::Engine;
 
-pub fn status(engine: &Engine, _: &[String]) -> Answer {
+pub fn status(engine: &Engine, _: &Arguments) -> Answer {
     let status = engine.status();
     let figures = &engine.metrics().figures;
     let path = status
@@ -214,7 +216,7 @@ pub fn status(engine: &Engine, _: &[String]) -> Answer {
             "Commits that failed and were tried again",
         ),
     ];
-    rows.extend(super::serve::status(engine));
+    rows.extend(server_status::status(engine));
     rows.push((
         "notes",
         status.notes.join("\n"),

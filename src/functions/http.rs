@@ -1,8 +1,9 @@
 //! What the HTTP server is told: the answers of the SQL functions, as JSON.
 
-use super::parameters::{from_text, id, Arguments, Parameter};
-use super::question::{is_out_of_memory, told, Question};
-use super::readings::{self, Reading};
+use super::table::log_queries;
+use super::table::log_query::LogQuery;
+use super::table::parameters::{from_text, id, Arguments, Parameter};
+use super::table::query::{is_out_of_memory, told, Query};
 use crate::calendar::{format_time, Zone};
 use crate::caller::on_behalf_of;
 use crate::duckdb::{ObjectStyle, Written};
@@ -26,10 +27,10 @@ impl Answers {
         Self { shared }
     }
 
-    /// Asks a question, and appends the rows of its answer to `out`.
+    /// Asks a query, and appends the rows of its answer to `out`.
     fn ask(
         &self,
-        question: &Question,
+        query: &Query,
         rows_max: i64,
         cancel: &Cancel,
         out: &mut String,
@@ -43,7 +44,7 @@ impl Answers {
         let caller = cancel.clone();
         let answered = on_behalf_of(Arc::new(move || caller.is_cancelled()), || {
             let (watched, mut rows) = self.shared.begin(|| {
-                let statement = question.ask(&self.shared, "*")?;
+                let statement = query.ask(&self.shared, "*")?;
                 let interrupter = statement.interrupter();
                 let watched = self.shared.callers.watch(move || interrupter.interrupt());
                 let rows = watched.run(|| statement.execute())?;
@@ -60,13 +61,16 @@ impl Answers {
     /// The one row of an answer, "" where there is none.
     fn row(
         &self,
-        reading: &'static Reading,
+        log_query: &'static LogQuery,
         arguments: Arguments,
         cancel: &Cancel,
     ) -> Result<String, Problem> {
         let mut row = String::new();
-        let question = Question { reading, arguments };
-        self.ask(&question, 1, cancel, &mut row)?;
+        let query = Query {
+            log_query,
+            arguments,
+        };
+        self.ask(&query, 1, cancel, &mut row)?;
         Ok(row)
     }
 }
@@ -100,13 +104,16 @@ impl Source for Answers {
     }
 
     fn operations(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
-        let reading = reading("oplog_operations")?;
-        let mut arguments = arguments(reading, filters)?;
+        let log_query = log_query("oplog_operations")?;
+        let mut arguments = arguments(log_query, filters)?;
         let max_rows = rows_asked(&mut arguments)?;
         let skip_rows = bound_rows(&arguments, "skip_rows");
         let mut out = "{\"operations\":[".to_owned();
-        let question = Question { reading, arguments };
-        let written = self.ask(&question, max_rows, cancel, &mut out)?;
+        let query = Query {
+            log_query,
+            arguments,
+        };
+        let written = self.ask(&query, max_rows, cancel, &mut out)?;
         // Whoever asks for no rows would go on for ever.
         let more = written.more && written.rows > 0;
         let next = more.then(|| skip_rows.saturating_add(written.rows as i64));
@@ -124,33 +131,33 @@ impl Source for Answers {
         filters: &Parameters,
         cancel: &Cancel,
     ) -> Result<Option<String>, Problem> {
-        let reading = reading("oplog_operations")?;
+        let log_query = log_query("oplog_operations")?;
         // Nothing but the path says which one it is.
         only_known(filters, &["project_id"])?;
-        let mut arguments = arguments(reading, filters)?;
+        let mut arguments = arguments(log_query, filters)?;
         let id = id("id", text.to_owned()).map_err(Problem::Parameter)?;
         arguments
             .conditions
             .push("id = CAST(CAST($id AS VARCHAR) AS UUID)");
         arguments.bound.push(("id", Bound::Text(id)));
-        let row = self.row(reading, arguments, cancel)?;
+        let row = self.row(log_query, arguments, cancel)?;
         Ok((!row.is_empty()).then_some(row))
     }
 
     fn stats(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
-        let reading = reading("oplog_summary")?;
-        let arguments = arguments(reading, filters)?;
-        self.row(reading, arguments, cancel)
+        let log_query = log_query("oplog_summary")?;
+        let arguments = arguments(log_query, filters)?;
+        self.row(log_query, arguments, cancel)
     }
 }
 
-fn reading(name: &str) -> Result<&'static Reading, Problem> {
-    readings::named(name).ok_or_else(|| Problem::Failed(format!("there is no function {name}")))
+fn log_query(name: &str) -> Result<&'static LogQuery, Problem> {
+    log_queries::named(name).ok_or_else(|| Problem::Failed(format!("there is no function {name}")))
 }
 
 /// The parameters of a reading function, given as text.
-fn arguments(reading: &Reading, given: &Parameters) -> Result<Arguments, Problem> {
-    let parameters = reading.parameters();
+fn arguments(log_query: &LogQuery, given: &Parameters) -> Result<Arguments, Problem> {
+    let parameters = log_query.parameters();
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
     only_known(given, &names)?;
     let value = |parameter: &Parameter| {
@@ -162,8 +169,8 @@ fn arguments(reading: &Reading, given: &Parameters) -> Result<Arguments, Problem
     Arguments::read(
         value,
         &parameters,
-        reading.default_period,
-        reading.default_by,
+        log_query.default_period,
+        log_query.default_by,
         Zone::utc(),
     )
     .map_err(Problem::Parameter)
@@ -193,7 +200,7 @@ fn only_known(given: &Parameters, names: &[&str]) -> Result<(), Problem> {
     Err(Problem::Parameter(text))
 }
 
-/// How many rows are wanted. The question is asked for one more, which tells whether there are more.
+/// How many rows are wanted. The query is asked for one more, which tells whether there are more.
 fn rows_asked(arguments: &mut Arguments) -> Result<i64, Problem> {
     let max_rows = match bound_rows(arguments, "max_rows") {
         i64::MAX => ROWS_DEFAULT,

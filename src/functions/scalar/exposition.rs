@@ -1,11 +1,12 @@
 //! `prometheus_text()` and `openmetrics_text()`.
 
-use super::labels::Labels;
-use super::{Documentation, Session};
+use super::labels_argument::Labels;
+use super::ScalarFunction;
 use crate::duckdb::{
     Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
 };
 use crate::excerpt::excerpt;
+use crate::functions::Session;
 use crate::metrics::{Format, Registry, Sample, Samples};
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -29,36 +30,29 @@ impl Exposed for OpenMetrics {
     const FORMAT: Format = Format::OpenMetrics;
 }
 
-pub type PrometheusText = Exposition<Text>;
-pub type OpenMetricsText = Exposition<OpenMetrics>;
-
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const PROMETHEUS_TEXT: Documentation = Documentation {
+pub const PROMETHEUS_TEXT: ScalarFunction = ScalarFunction {
+    name: Text::NAME,
     signatures: &[
-        "prometheus_text() -> VARCHAR",
-        "prometheus_text(samples LIST) -> VARCHAR",
+        ("", "VARCHAR"),
+        ("samples LIST", "VARCHAR"),
     ],
     summary: "All metrics in Prometheus text format 0.0.4, ready to be served under `/metrics`. `samples` are rendered with \
     them: a LIST of STRUCTs with `name` and `value`, and as you like `type` (`gauge` or `counter`), `help` and `labels` \
     (MAP or STRUCT).",
     example: "SELECT prometheus_text(list({name: 'app_up', value: 1, labels: {region: r}})) FROM (VALUES ('eu'), ('us')) t(r);",
+    register: |host, session| host.register_scalar(Exposition::<Text>::new(session)),
 };
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const OPENMETRICS_TEXT: Documentation = Documentation {
+pub const OPENMETRICS_TEXT: ScalarFunction = ScalarFunction {
+    name: OpenMetrics::NAME,
     signatures: &[
-        "openmetrics_text() -> VARCHAR",
-        "openmetrics_text(samples LIST) -> VARCHAR",
+        ("", "VARCHAR"),
+        ("samples LIST", "VARCHAR"),
     ],
     summary: "The same in OpenMetrics 1.0: with units, with `_created` for what counts, and with the trace of one operation \
     as an exemplar of each bucket of durations.",
     example: "SELECT openmetrics_text();",
+    register: |host, session| host.register_scalar(Exposition::<OpenMetrics>::new(session)),
 };
 
 /// How samples are read, worked out from their type.

@@ -1,10 +1,14 @@
 //! A reading function with its arguments: what is asked of the sidecar, by SQL and over HTTP alike.
 
+use super::log_query::LogQuery;
 use super::parameters::Arguments;
-use super::readings::Reading;
+use crate::calendar::Zone;
 use crate::duckdb::Statement;
 use crate::engine::Shared;
 use crate::store::{self, Parameter as Bound};
+
+/// The column that is text in the log, and JSON for whoever asks.
+pub const JSON_COLUMN: &str = "metadata";
 
 /// Whether an error of the log's DuckDB is about memory.
 pub fn is_out_of_memory(error: &str) -> bool {
@@ -23,13 +27,43 @@ pub fn told(error: String) -> String {
     )
 }
 
-/// One question. It can be asked more than once, and each time is about the log as it is then.
-pub struct Question {
-    pub reading: &'static Reading,
+/// One query. It can be asked more than once, and each time is about the log as it is then.
+pub struct Query {
+    pub log_query: &'static LogQuery,
     pub arguments: Arguments,
 }
 
-impl Question {
+impl Query {
+    /// What is asked where nothing is given.
+    pub fn default_of(log_query: &'static LogQuery) -> Result<Self, String> {
+        let arguments = Arguments::read(
+            |_| Ok(None),
+            &log_query.parameters(),
+            log_query.default_period,
+            log_query.default_by,
+            Zone::utc(),
+        )?;
+        Ok(Self {
+            log_query,
+            arguments,
+        })
+    }
+
+    /// Names and SQL types of the columns. What the log keeps as text and hands out as JSON is JSON.
+    pub fn columns(&self, shared: &Shared) -> Result<Vec<(String, String)>, String> {
+        let statement = shared.begin(|| self.prepare(shared))?;
+        let columns = statement.columns().into_iter();
+        Ok(columns
+            .map(|(name, logical)| {
+                let type_name = match name.as_str() {
+                    JSON_COLUMN => "JSON",
+                    _ => logical.id().sql_name(),
+                };
+                (name, type_name.to_owned())
+            })
+            .collect())
+    }
+
     /// Checks what only the time of asking decides, and prepares the answer for the sake of its columns.
     pub fn prepare(&self, shared: &Shared) -> Result<Statement, String> {
         if self.has_buckets() {
@@ -60,11 +94,11 @@ impl Question {
             parameters.push(("gap_us", Bound::Integer(buckets.gap_us)));
             parameters.push(("starts_us", Bound::Text(format!("{:?}", buckets.starts_us))));
         }
-        if self.reading.sql.contains("$period") {
+        if self.log_query.sql.contains("$period") {
             let length = arguments.range.length(now_us)?;
             parameters.push(("period", length.map_or(Bound::Null, Bound::Text)));
         }
-        if let Some(figures) = self.reading.figures {
+        if let Some(figures) = self.log_query.figures {
             parameters.extend(figures(shared));
         }
         let sql = format!(
@@ -79,7 +113,7 @@ impl Question {
     }
 
     fn has_buckets(&self) -> bool {
-        self.reading.sql.contains("$starts_us")
+        self.log_query.sql.contains("$starts_us")
     }
 
     /// The .sql file with its placeholders filled: `{filters}` is a condition, two are about buckets that have one length or
@@ -105,7 +139,7 @@ impl Question {
         } else {
             format!("SELECT DISTINCT {} FROM operation", by.join(", "))
         };
-        self.reading
+        self.log_query
             .sql
             .replace("{filters}", filters)
             .replace("{bucket_of_operation}", bucket)

@@ -30,16 +30,23 @@ pub enum Role {
     Id,
 }
 
-/// A parameter of a reading function.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
+/// A parameter of a function that reads the log.
 pub struct Parameter {
     pub name: &'static str,
     pub type_id: TypeId,
     pub role: Role,
     pub meaning: &'static str,
+}
+
+impl Parameter {
+    /// The type as the documentation has it: some are declared to take anything, since DuckDB would cast otherwise.
+    pub fn type_name(&self) -> &'static str {
+        match self.role {
+            Role::Id => "UUID",
+            Role::Time => "TIMESTAMPTZ, TIMESTAMP, DATE or VARCHAR",
+            _ => self.type_id.sql_name(),
+        }
+    }
 }
 
 const fn filter(

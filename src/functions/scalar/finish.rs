@@ -1,28 +1,26 @@
 //! `oplog_finish`: spans end, one or a column of them, and are recorded.
 
-use super::operation::{Plan, Reader, Row};
-use super::{Documentation, Session};
+use super::operation_argument::{Plan, Reader, Row};
+use super::ScalarFunction;
 use crate::duckdb::{
     Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
 };
+use crate::functions::Session;
 use crate::record::{parse_id, Moment, Value};
 
-/// What the reference says of it.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const DOCUMENTATION: Documentation = Documentation {
+pub const FINISH: ScalarFunction = ScalarFunction {
+    name: Finish::NAME,
     signatures: &[
-        "oplog_finish(id UUID) -> DOUBLE",
-        "oplog_finish(id UUID, operation STRUCT) -> DOUBLE",
-        "oplog_finish(id UUID, operation JSON) -> DOUBLE",
+        ("id UUID", "DOUBLE"),
+        ("id UUID, operation STRUCT", "DOUBLE"),
+        ("id UUID, operation JSON", "DOUBLE"),
     ],
     summary: "Finishes a span: records it under the id that `oplog_start` returned, with `source` = `span`, and returns how long \
               it took in milliseconds, by a clock that nobody sets. Fields given now win over those from the start, save \
               `command` and the ids of the trace, which stay. `status` is `success` unless it is given; `duration_ms` and \
               `timestamp` are oplog's own. The id may also be its text. A NULL id gives NULL; a NULL operation adds nothing.",
     example: "SELECT oplog_finish(oplog_start({command: 'import', table_name: 'orders'}), {rows_affected: 1000});",
+    register: |host, session| host.register_scalar(Finish::new(session)),
 };
 
 pub struct Finish {

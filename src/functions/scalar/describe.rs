@@ -1,23 +1,21 @@
 //! `oplog_describe`.
 
-use super::{Documentation, Session};
+use super::ScalarFunction;
 use crate::duckdb::{Cell, Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::excerpt::excerpt;
+use crate::functions::Session;
 use crate::metrics::Kind;
 
-/// What the reference says of it.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const DOCUMENTATION: Documentation = Documentation {
+pub const DESCRIBE: ScalarFunction = ScalarFunction {
+    name: Describe::NAME,
     signatures: &[
-        "oplog_describe(name VARCHAR, type VARCHAR, help VARCHAR) -> VARCHAR",
-        "oplog_describe(name VARCHAR, type VARCHAR, help VARCHAR, buckets LIST) -> VARCHAR",
+        ("name VARCHAR, type VARCHAR, help VARCHAR", "VARCHAR"),
+        ("name VARCHAR, type VARCHAR, help VARCHAR, buckets LIST", "VARCHAR"),
     ],
     summary: "Names a metric's type (`counter`, `gauge`, `histogram`), its help and, for a histogram, the upper bounds of its \
     buckets, before the first use; returns the name. To repeat it is fine, so a service may call it each time it starts.",
     example: "SELECT oplog_describe('import_duration_seconds', 'histogram', 'How long imports take.', [0.1, 1, 10]);",
+    register: |host, session| host.register_scalar(Describe::new(session)),
 };
 
 pub struct Describe {

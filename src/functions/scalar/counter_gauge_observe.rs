@@ -1,10 +1,11 @@
 //! `oplog_counter`, `oplog_gauge` and `oplog_observe`: a service's own metrics, from SQL.
 
-use super::labels::{LabelColumn, Labels};
-use super::{Documentation, Session};
+use super::labels_argument::{LabelColumn, Labels};
+use super::ScalarFunction;
 use crate::duckdb::{
     Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
 };
+use crate::functions::Session;
 use crate::metrics::{Family, Kind, Stage};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -77,47 +78,41 @@ impl Update for Observe {
     }
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const COUNTER: Documentation = Documentation {
+pub const COUNTER: ScalarFunction = ScalarFunction {
+    name: Counter::NAME,
     signatures: &[
-        "oplog_counter(name VARCHAR) -> DOUBLE",
-        "oplog_counter(name VARCHAR, labels MAP or STRUCT) -> DOUBLE",
-        "oplog_counter(name VARCHAR, labels MAP or STRUCT, delta DOUBLE) -> DOUBLE",
+        ("name VARCHAR", "DOUBLE"),
+        ("name VARCHAR, labels MAP or STRUCT", "DOUBLE"),
+        ("name VARCHAR, labels MAP or STRUCT, delta DOUBLE", "DOUBLE"),
     ],
     summary: "Raises a counter by `delta` (1 by default) and returns what it is now. The name ends in `_total`; the first use \
     fixes the names of the labels. Totals survive a restart. A NULL delta counts nothing and returns NULL. Like \
     `oplog_record`, it stands outside the transaction that calls it.",
     example: "SELECT oplog_counter('http_requests_total', {method: 'GET', status: 200});",
+    register: |host, session| host.register_scalar(Publish::<Counter>::new(session)),
 };
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const GAUGE: Documentation = Documentation {
+pub const GAUGE: ScalarFunction = ScalarFunction {
+    name: Gauge::NAME,
     signatures: &[
-        "oplog_gauge(name VARCHAR, value DOUBLE) -> DOUBLE",
-        "oplog_gauge(name VARCHAR, labels MAP or STRUCT, value DOUBLE) -> DOUBLE",
+        ("name VARCHAR, value DOUBLE", "DOUBLE"),
+        ("name VARCHAR, labels MAP or STRUCT, value DOUBLE", "DOUBLE"),
     ],
     summary: "Sets a gauge and returns the value. A NULL value sets nothing and returns NULL. Gauges end with the process.",
     example: "SELECT oplog_gauge('pool_connections', MAP {'state': 'idle'}, 7);",
+    register: |host, session| host.register_scalar(Publish::<Gauge>::new(session)),
 };
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const OBSERVE: Documentation = Documentation {
+pub const OBSERVE: ScalarFunction = ScalarFunction {
+    name: Observe::NAME,
     signatures: &[
-        "oplog_observe(name VARCHAR, value DOUBLE) -> DOUBLE",
-        "oplog_observe(name VARCHAR, labels MAP or STRUCT, value DOUBLE) -> DOUBLE",
+        ("name VARCHAR, value DOUBLE", "DOUBLE"),
+        ("name VARCHAR, labels MAP or STRUCT, value DOUBLE", "DOUBLE"),
     ],
     summary: "Counts a value in a histogram and returns it. Buckets come from `oplog_describe`, else they are those that \
     Prometheus clients use: 0.005 to 10, made for seconds. A NULL value counts nothing and returns NULL.",
     example: "SELECT oplog_observe('import_duration_seconds', {incremental: true}, 0.25);",
+    register: |host, session| host.register_scalar(Publish::<Observe>::new(session)),
 };
 
 /// How the arguments are read, worked out from their types.

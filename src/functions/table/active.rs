@@ -1,50 +1,49 @@
 //! `oplog_active()`: the spans that are running.
 
-use super::figures::{Answer, Figure, Value};
-use crate::duckdb::TypeId;
+use super::engine_function::{Arguments, EngineFunction, Type, BASE};
+use super::rows::{Answer, Value};
 use crate::engine::Engine;
 use crate::record::Field;
 
-pub const ACTIVE: Figure = Figure {
+pub const ACTIVE: EngineFunction = EngineFunction {
     name: "oplog_active",
     summary: "The spans that are running, the oldest first.",
     example: "FROM oplog_active();",
-    positional: &[],
     columns: &[
-        ("id", TypeId::Uuid, "what `oplog_start` returned"),
-        ("command", TypeId::Varchar, "what is running"),
-        ("started_at", TypeId::TimestampTz, "when it started"),
+        ("id", Type::Uuid, "what `oplog_start` returned"),
+        ("command", Type::Varchar, "what is running"),
+        ("started_at", Type::TimestampTz, "when it started"),
         (
             "age_ms",
-            TypeId::Double,
+            Type::Double,
             "how long it has been running, in milliseconds",
         ),
-        ("project_id", TypeId::Varchar, "the tenant it runs for"),
-        ("branch_id", TypeId::Varchar, "the branch of the project"),
+        ("project_id", Type::Varchar, "the tenant it runs for"),
+        ("branch_id", Type::Varchar, "the branch of the project"),
         (
             "bucket_name",
-            TypeId::Varchar,
+            Type::Varchar,
             "the bucket, or schema, of the table",
         ),
-        ("table_name", TypeId::Varchar, "the table that it works on"),
-        ("request_id", TypeId::Varchar, "the request that caused it"),
+        ("table_name", Type::Varchar, "the table that it works on"),
+        ("request_id", Type::Varchar, "the request that caused it"),
         (
             "connection_job_id",
-            TypeId::Varchar,
+            Type::Varchar,
             "the job that it belongs to",
         ),
-        ("connection_run_id", TypeId::Varchar, "the run of the job"),
-        ("trace_id", TypeId::Varchar, "the trace that it belongs to"),
-        ("span_id", TypeId::Varchar, "its id within the trace"),
-        ("parent_span_id", TypeId::Varchar, "the span above it"),
+        ("connection_run_id", Type::Varchar, "the run of the job"),
+        ("trace_id", Type::Varchar, "the trace that it belongs to"),
+        ("span_id", Type::Varchar, "its id within the trace"),
+        ("parent_span_id", Type::Varchar, "the span above it"),
         (
             "host_connection_id",
-            TypeId::UBigInt,
+            Type::UBigInt,
             "the connection that started it, within its process",
         ),
     ],
-    effects: &[],
     answer: active,
+    ..BASE
 };
 
 /// The texts, in the order of their columns behind `age_ms`.
@@ -61,7 +60,7 @@ const TEXTS: [Field; 10] = [
     Field::ParentSpanId,
 ];
 
-fn active(engine: &Engine, _: &[String]) -> Answer {
+fn active(engine: &Engine, _: &Arguments) -> Answer {
     let spans = engine.running_spans();
     Ok(spans
         .into_iter()

@@ -1,25 +1,23 @@
 //! `oplog_record`: an operation, or a column of them, into the log.
 
-use super::operation::{Operations, Plan, Reader, Row};
-use super::{Documentation, Session};
+use super::operation_argument::{Operations, Plan, Reader, Row};
+use super::ScalarFunction;
 use crate::calendar::Zone;
 use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
+use crate::functions::Session;
 use crate::record::{Field, Moment};
 
-/// What the reference says of it.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the reference reads them, and tests make it")
-)]
-pub const DOCUMENTATION: Documentation = Documentation {
+pub const RECORD: ScalarFunction = ScalarFunction {
+    name: Record::NAME,
     signatures: &[
-        "oplog_record(operation STRUCT) -> UUID",
-        "oplog_record(operation JSON) -> UUID",
-        "oplog_record(command VARCHAR, status VARCHAR, duration_ms DOUBLE) -> UUID",
+        ("operation STRUCT", "UUID"),
+        ("operation JSON", "UUID"),
+        ("command VARCHAR, status VARCHAR, duration_ms DOUBLE", "UUID"),
     ],
     summary: "Records an operation and returns its id. A NULL operation gives NULL and records nothing. The record \
               stands outside the transaction that makes it: other sessions see it at once, and a ROLLBACK keeps it.",
     example: "SELECT oplog_record({command: 'import', duration_ms: 12.5, table_name: 'orders', rows_affected: 1000});",
+    register: |host, session| host.register_scalar(Record::new(session)),
 };
 
 pub struct Record {

@@ -1,0 +1,220 @@
+//! The functions that read the log: each is a .sql file and its declaration here.
+
+use super::log_query::{Columns, LogQuery, BASE};
+use super::parameters::{Named, Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
+use crate::duckdb::TypeId;
+use crate::engine::Shared;
+use crate::record::Field;
+use crate::store::Parameter as Bound;
+
+const fn rows(name: &'static str, default: i64, meaning: &'static str) -> Parameter {
+    Parameter {
+        name,
+        type_id: TypeId::BigInt,
+        role: Role::Rows { default },
+        meaning,
+    }
+}
+
+pub const ALL: &[LogQuery] = &[
+    LogQuery {
+        name: "operation_log",
+        summary: "Every operation, in no particular order: what the relations `operation_log` and `oplog.operation_log` stand for.",
+        example: "SELECT count(*) FROM operation_log;",
+        filters: false,
+        sql: include_str!("../../../sql/functions/operation_log.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_operations",
+        summary: "Operations, newest first.",
+        example: "FROM oplog_operations(command := 'import', period := '24h', max_rows := 20);",
+        named: &[
+            SINCE,
+            UNTIL,
+            PERIOD,
+            rows("max_rows", i64::MAX, "rows to give at most"),
+            rows("skip_rows", 0, "rows to skip first"),
+        ],
+        sql: include_str!("../../../sql/functions/oplog_operations.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_operation",
+        summary: "The one operation with this id; no row if there is none.",
+        example: "FROM oplog_operation('019a5f6e-0000-7000-8000-000000000000');",
+        positional: &[Parameter {
+            name: "id",
+            type_id: TypeId::Any,
+            role: Role::Id,
+            meaning: "what `oplog_record` returned",
+        }],
+        filters: false,
+        sql: include_str!("../../../sql/functions/oplog_operation.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_stats",
+        summary: "Counts, errors, durations and volumes, one row a group.",
+        example: "FROM oplog_stats(period := '24h', by := 'project_id,command');",
+        named: &[PERIOD, SINCE, UNTIL, BY],
+        default_period: Some("1h"),
+        default_by: &["command"],
+        columns: Columns::Grouped(&[
+            ("operations", "BIGINT", "how many"),
+            ("errors", "BIGINT", "those that were no `success`"),
+            ("success_rate", "DOUBLE", "share of successes, 0 to 1"),
+            ("avg_ms", "DOUBLE", "mean duration; operations without one are left out of all durations"),
+            ("p50_ms", "DOUBLE", "median duration (`quantile_cont`)"),
+            ("p95_ms", "DOUBLE", "95th percentile"),
+            ("p99_ms", "DOUBLE", "99th percentile"),
+            ("max_ms", "DOUBLE", "longest duration"),
+            ("total_ms", "DOUBLE", "sum of the durations"),
+            ("rows_affected", "BIGINT", "sum, 9223372036854775807 at most, which is BIGINT's limit; the same holds for the other sums"),
+            ("bytes_in", "BIGINT", "sum"),
+            ("bytes_out", "BIGINT", "sum"),
+            ("first_at", "TIMESTAMP WITH TIME ZONE", "when the first ended"),
+            ("last_at", "TIMESTAMP WITH TIME ZONE", "when the last ended"),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_stats.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_summary",
+        summary: "The whole period in one row.",
+        example: "FROM oplog_summary(period := '24h');",
+        named: &[PERIOD, SINCE, UNTIL],
+        default_period: Some("1h"),
+        columns: Columns::Listed(&[
+            ("period", "VARCHAR", "the length of the period; NULL where it has no beginning"),
+            ("total_operations", "BIGINT", "how many"),
+            ("success_rate", "DOUBLE", "share of successes, 0 to 1; NULL where nothing ran"),
+            ("avg_duration_ms", "DOUBLE", "mean duration"),
+            ("p50_duration_ms", "DOUBLE", "median duration (`quantile_cont`)"),
+            ("p95_duration_ms", "DOUBLE", "95th percentile"),
+            ("p99_duration_ms", "DOUBLE", "99th percentile"),
+            (
+                "by_command",
+                "MAP(VARCHAR, STRUCT(count BIGINT, avg_ms DOUBLE))",
+                "each command, the most frequent first",
+            ),
+            (
+                "errors",
+                "STRUCT(code VARCHAR, count BIGINT)[]",
+                "each error code, the most frequent first",
+            ),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_summary.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_slowest",
+        summary: "The operations that took longest, slowest first.",
+        example: "FROM oplog_slowest(n := 5, command := 'import');",
+        named: &[rows("n", 10, "rows to give"), PERIOD, SINCE, UNTIL],
+        default_period: Some("1h"),
+        sql: include_str!("../../../sql/functions/oplog_slowest.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_errors",
+        summary: "What failed and how often, by error code and command.",
+        example: "FROM oplog_errors(period := '7d');",
+        named: &[PERIOD, SINCE, UNTIL],
+        default_period: Some("1h"),
+        columns: Columns::Listed(&[
+            ("error_code", "VARCHAR", "as recorded; NULL where none was given"),
+            ("command", "VARCHAR", "what failed"),
+            ("count", "BIGINT", "how often"),
+            ("first_at", "TIMESTAMP WITH TIME ZONE", "first time in the period"),
+            ("last_at", "TIMESTAMP WITH TIME ZONE", "last time"),
+            ("last_message", "VARCHAR", "the newest message that was given"),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_errors.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_timeline",
+        summary: "Operations, errors and durations over time, one row a bucket; empty buckets are rows too.",
+        example: "FROM oplog_timeline(period := '24h', bucket := '1h');",
+        named: &[PERIOD, SINCE, UNTIL, BUCKET, TIMEZONE, BY],
+        default_period: Some("1h"),
+        columns: Columns::Grouped(&[
+            ("bucket", "TIMESTAMP WITH TIME ZONE", "start of the bucket; the columns of `by` follow it"),
+            ("operations", "BIGINT", "how many"),
+            ("errors", "BIGINT", "those that were no `success`"),
+            ("p50_ms", "DOUBLE", "median duration"),
+            ("p95_ms", "DOUBLE", "95th percentile"),
+            ("max_ms", "DOUBLE", "longest duration"),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_timeline.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_retention",
+        summary: "The retention policy, what it would delete now, and what it deleted.",
+        example: "FROM oplog_retention();",
+        filters: false,
+        figures: Some(retention_figures),
+        columns: Columns::Listed(&[
+            ("setting", "VARCHAR", "the rule"),
+            ("applies_to", "VARCHAR", "the statuses that it is about"),
+            ("keep", "VARCHAR", "its value in force"),
+            ("expires_before", "TIMESTAMP WITH TIME ZONE", "what ended before this goes; NULL where age expires nothing"),
+            ("operations", "BIGINT", "operations in the log that it is about"),
+            ("expired_operations", "BIGINT", "those that a purge would delete now"),
+            ("last_deleted_at", "TIMESTAMP WITH TIME ZONE", "when it last deleted any"),
+            ("last_deleted_operations", "BIGINT", "how many those were"),
+            ("deleted_operations", "BIGINT", "how many it has deleted so far"),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_retention.sql"),
+        ..BASE
+    },
+];
+
+fn retention_figures(shared: &Shared) -> Named {
+    use crate::settings::Setting;
+    let settings = shared.settings();
+    let now_us = crate::system::clock::now_us();
+    let keep = |setting| Bound::Text(settings.get(setting).to_string());
+    let before =
+        |keep_us: Option<i64>| keep_us.map_or(Bound::Null, |keep_us| Bound::Time(now_us - keep_us));
+    vec![
+        ("retention", keep(Setting::Retention)),
+        ("error_retention", keep(Setting::ErrorRetention)),
+        ("max_size", keep(Setting::MaxSize)),
+        ("success_before", before(settings.retention_us(now_us))),
+        ("error_before", before(settings.error_retention_us(now_us))),
+    ]
+}
+
+/// What the columns of the log say that are no field of an operation.
+const OWN_COLUMNS: &[(&str, &str)] = &[
+    ("id", "what `oplog_record` or `oplog_start` returned"),
+    (
+        "source",
+        "`record`, or `span` for what `oplog_start` and `oplog_finish` have timed",
+    ),
+    (
+        "host_connection_id",
+        "the connection that recorded it, within its process",
+    ),
+    (
+        "seq",
+        "its number in the order in which operations were accepted",
+    ),
+];
+
+/// What a column of the log says.
+pub fn meaning_of(column: &str) -> &'static str {
+    if let Some(field) = Field::by_name(column) {
+        return field.meaning();
+    }
+    let own = OWN_COLUMNS.iter().find(|(name, _)| *name == column);
+    own.map_or("", |(_, meaning)| meaning)
+}
+
+/// The function of this name, which has to be one of [`ALL`].
+pub fn named(name: &str) -> Option<&'static LogQuery> {
+    ALL.iter().find(|log_query| log_query.name == name)
+}

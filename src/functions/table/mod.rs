@@ -1,0 +1,16 @@
+//! The table functions: how they are declared, the declarations, and how DuckDB sees them.
+
+pub mod active;
+pub mod alerts;
+pub mod engine_function;
+pub mod engine_functions;
+pub mod log_queries;
+pub mod log_query;
+pub mod log_query_table;
+pub mod parameters;
+pub mod policy;
+pub mod query;
+pub mod rows;
+pub mod serve;
+mod server_status;
+mod status;
