@@ -17,8 +17,11 @@ mod journal;
 mod json;
 mod locks;
 mod metrics;
+mod nearest;
 mod queue;
 mod record;
+#[cfg(test)]
+mod rooms;
 mod serve;
 mod settings;
 mod spans;

@@ -3,6 +3,7 @@
 use super::{Metric, Source};
 use crate::calendar::{format_interval, parse_interval_us};
 use crate::excerpt::excerpt;
+use crate::nearest::nearest;
 use crate::system::HISTORY_US;
 
 /// Periods and `hold_for` may be as long as errors are kept by default.
@@ -302,12 +303,8 @@ fn interval(name: &str, text: &str, least_us: i64) -> Result<i64, String> {
 
 /// What to say of a rule that is not there.
 pub fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let nearest = names
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= known.len() / 2)
-        .min();
-    match nearest {
-        Some((_, nearest)) => format!(
+    match nearest(name, names) {
+        Some(nearest) => format!(
             "there is no rule '{name}'; did you mean '{nearest}'?",
             name = excerpt(name),
             nearest = excerpt(nearest)

@@ -6,11 +6,13 @@
 mod buckets;
 mod interval;
 mod text;
+mod unread;
 mod zone;
 
 pub use buckets::{Buckets, Width};
 pub use interval::{format_interval, parse_interval_us, Interval};
-pub use text::{format_local_time, format_time, parse as parse_time, Unread};
+pub use text::{format_local_time, format_time, parse as parse_time};
+pub use unread::Unread;
 pub use zone::Zone;
 
 /// The first instant of the year 1, in UTC.

@@ -1,16 +1,9 @@
 //! Times as text: ISO 8601 and RFC 3339 with their zones, as DuckDB and the usual libraries write them.
 
+use super::unread::Unread;
 use super::{zone, Zone, DAY_US, INFINITY_US, MINUS_INFINITY_US, SECOND_US};
+use crate::excerpt::excerpt;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
-
-/// Why a text is no time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unread {
-    /// It does not look like one.
-    NoTime,
-    /// It does, and this is wrong with its zone.
-    Zone(String),
-}
 
 /// The instant that a text names. One that names no zone is the local time of `zone`.
 pub fn parse(text: &str, zone: &Zone) -> Result<i64, Unread> {
@@ -94,7 +87,7 @@ fn brackets_zone(text: &str) -> Result<Option<Zone>, Unread> {
     if name.contains(['[', ']', '=']) {
         return Err(Unread::Zone(format!(
             "{} says more than a zone: leave the rest out",
-            shown(text)
+            excerpt(text)
         )));
     }
     Zone::named(name).map(Some).map_err(Unread::Zone)
@@ -247,15 +240,6 @@ fn written(time: NaiveDateTime) -> String {
         text += format!(".{micros:06}").trim_end_matches('0');
     }
     text
-}
-
-/// The beginning of a text that is shown in an error.
-pub(super) fn shown(text: &str) -> String {
-    const CHARS_MAX: usize = 40;
-    match text.char_indices().nth(CHARS_MAX) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Time zones by the names that DuckDB has for them, and what their clocks show.
 
-use super::{Unread, FIRST_US, LAST_US, SECOND_US};
+use super::unread::Unread;
+use super::{FIRST_US, LAST_US, SECOND_US};
+use crate::excerpt::excerpt;
+use crate::nearest::nearest_by;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -91,8 +94,8 @@ impl Zone {
         if zone.is_known() {
             return Ok(zone);
         }
-        let shown = super::text::shown(name);
-        Err(match nearest(name) {
+        let shown = excerpt(name);
+        Err(match probable(name) {
             Some(nearest) => format!("'{shown}' is no time zone; did you mean '{nearest}'?"),
             None => format!("'{shown}' is no time zone: give a name such as 'Europe/Berlin', or an offset such as '+02:00'"),
         })
@@ -276,23 +279,14 @@ pub(super) fn offset(text: &str) -> Option<i64> {
     Some(sign * seconds)
 }
 
-/// The name that was probably meant.
-fn nearest(name: &str) -> Option<&'static str> {
-    let name = name.trim().to_ascii_lowercase();
-    tzdb_data::TZ_NAMES
-        .iter()
-        .copied()
-        .map(|known| {
-            let lower = known.to_ascii_lowercase();
-            // A city without its continent is a common slip.
-            let city = lower.rsplit('/').next().unwrap_or(&lower);
-            let distance = strsim::damerau_levenshtein(&name, &lower)
-                .min(1 + strsim::damerau_levenshtein(&name, city));
-            (distance, known)
-        })
-        .min()
-        .filter(|(distance, _)| *distance <= 1 + name.len() / 4)
-        .map(|(_, known)| known)
+/// The name that was probably meant. A city without its continent is a common slip.
+fn probable(name: &str) -> Option<&'static str> {
+    let names = tzdb_data::TZ_NAMES.iter().copied();
+    let cities = names
+        .clone()
+        .filter_map(|known| Some((known.rsplit_once('/')?.1, known)));
+    let known = names.map(|known| (known, known)).chain(cities);
+    nearest_by(name, known, |(part, _)| part).map(|(_, known)| known)
 }
 
 #[cfg(test)]

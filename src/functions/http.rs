@@ -11,6 +11,7 @@ use crate::engine::health::Status;
 use crate::engine::Shared;
 use crate::excerpt::excerpt;
 use crate::metrics::{Format, Samples};
+use crate::nearest::nearest;
 use crate::serve::limits::{ANSWER_BYTES_MAX, ROWS_DEFAULT, ROWS_MAX};
 use crate::serve::{Cancel, Health, Parameters, Problem, Source};
 use crate::store::Parameter as Bound;
@@ -183,14 +184,10 @@ fn only_known(given: &Parameters, names: &[&str]) -> Result<(), Problem> {
     else {
         return Ok(());
     };
-    let nearest = names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
+    let nearest = nearest(unknown, names.iter().copied());
     let unknown = excerpt(unknown);
     let text = match nearest {
-        Some((_, name)) => format!("{unknown} is no parameter; did you mean {name}?"),
+        Some(name) => format!("{unknown} is no parameter; did you mean {name}?"),
         None if names == ["project_id"] => format!("{unknown} is no parameter here: leave it out"),
         None => format!(
             "{unknown} is no parameter: give any of {}",

@@ -1,6 +1,6 @@
 //! The writer's side of the queue: waiting for work, taking it, and what came of it.
 
-use super::{Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
+use super::queue::{Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
 use crate::journal::Journal;
 use crate::locks::{lock, wait_at_most};
 use crate::record::{part, Pending};

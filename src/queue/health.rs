@@ -1,6 +1,6 @@
 //! How the queue's way to the log is.
 
-use super::Queue;
+use super::queue::Queue;
 use std::time::Duration;
 
 /// What `oplog_health()` shows of the queue beyond its figures.

@@ -1,6 +1,6 @@
 //! What the queue does when the store had to be opened anew after an error: it has more than was known, or less.
 
-use super::Queue;
+use super::queue::Queue;
 use crate::journal::behind;
 use crate::locks::lock;
 use crate::record::Pending;

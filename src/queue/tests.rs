@@ -1,7 +1,11 @@
 //! The queue by itself; with a writer behind it, it is tested in real engines.
 
-use super::*;
-use crate::record::{BatchBuilder, Field, Source, Value};
+use super::queue::Queue;
+use crate::journal::Journal;
+use crate::record::{Batch, BatchBuilder, Field, Source, Stamp, Value};
+use crate::settings::Durability;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn batch(rows: usize) -> Arc<Batch> {
     let mut builder = BatchBuilder::new(rows);

@@ -1,6 +1,7 @@
 //! The fields of an operation, declared once: the record path, the sidecar and the reference all read this table.
 
 use crate::excerpt::excerpt;
+use crate::nearest::nearest;
 
 /// What a field accepts and how it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,20 +101,11 @@ impl Field {
 
     /// What to say of a name that is no field.
     pub fn unknown(name: &str) -> String {
-        /// Longer names are like none, and comparing takes time with the square of the length.
-        const COMPARED_BYTES_MAX: usize = 64;
-        let lower = name.to_ascii_lowercase();
+        let nearest = nearest(name, Self::ALL.iter().map(|field| field.name()));
         let name = excerpt(name);
-        let nearest = Self::ALL
-            .iter()
-            .filter(|_| lower.len() <= COMPARED_BYTES_MAX)
-            .map(|field| (strsim::jaro_winkler(&lower, field.name()), field.name()))
-            .max_by(|a, b| a.0.total_cmp(&b.0));
         match nearest {
-            Some((likeness, field)) if likeness > 0.75 => {
-                format!("unknown field \"{name}\"; did you mean \"{field}\"?")
-            }
-            _ => format!(
+            Some(field) => format!("unknown field \"{name}\"; did you mean \"{field}\"?"),
+            None => format!(
                 "unknown field \"{name}\"; what has no field of its own goes into \"metadata\""
             ),
         }

@@ -1,6 +1,7 @@
 //! Alert rules in the log, and what their metrics were.
 
-use super::{Parameter, Reader, Store};
+use super::read::{Parameter, Reader};
+use super::store::Store;
 use crate::alerts::{
     pattern, unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX,
 };

@@ -1,6 +1,8 @@
 //! Appending batches: from the record path's columns to DuckDB's, a full vector at a time.
 
-use super::{schema, Segments, SettingChange, Store};
+use super::schema;
+use super::segments::Segments;
+use super::store::{SettingChange, Store};
 use crate::duckdb::{Appender, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::metrics::Changes;
 use crate::record::{Batch, Field, Kind, Pending, Stamp};

@@ -5,204 +5,35 @@
 
 mod alerts;
 mod append;
+mod attach;
+mod beside;
 mod damage;
+mod error;
+mod grow;
 mod hold;
+mod mark;
 mod open;
 mod place;
 mod read;
 mod relocate;
+mod resolve;
 mod retain;
 mod salvage;
 mod schema;
 mod segments;
+mod space;
+#[allow(clippy::module_inception)]
+mod store;
 mod totals;
 
-pub use open::{
-    make_way, mend, open, peek, reopen, reopen_marked, restrict, OpenError, Opened, MEMORY_LIMIT,
-};
-pub use place::{absolute, check, check_given, resolve};
+pub use attach::{peek, MEMORY_LIMIT};
+pub use beside::restrict;
+pub use error::OpenError;
+pub use mark::Mark;
+pub use open::{make_way, mend, open, reopen, reopen_marked, Opened};
+pub use place::{absolute, check, check_given, Place};
 pub use read::{Parameter, Reader};
-pub use relocate::{Copying, Mark};
+pub use relocate::Copying;
+pub use resolve::resolve;
 pub use retain::{Purged, RetentionPolicy};
-
-use crate::duckdb::{Connection, Instance};
-use hold::Hold;
-use segments::Segments;
-use std::path::{Path, PathBuf};
-
-/// Where a log is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    Memory,
-    File(PathBuf),
-}
-
-impl Place {
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Memory => None,
-            Self::File(path) => Some(path),
-        }
-    }
-}
-
-/// A setting's name and its new value, none to forget it.
-pub type SettingChange = (&'static str, Option<String>);
-
-/// What a log knows of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
-    /// The time that retention went by last.
-    pub trusted_us: i64,
-    /// What the wall clock said then.
-    pub seen_us: i64,
-}
-
-/// An open log. The fields are dropped in their order: the engine closes the file before the hold on it goes.
-pub struct Store {
-    /// The writer's connection; the log is its default database.
-    connection: Connection,
-    instance: Instance,
-    catalog: String,
-    place: Place,
-    /// Keeps everybody else from the log's file; let go of behind the connection.
-    hold: Option<Hold>,
-    /// The tables of a log in memory.
-    segments: Option<Segments>,
-    /// How many rows the last purge by size left.
-    rows_left_by_size_purge: Option<u64>,
-}
-
-impl Store {
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-
-    pub fn reader(&self) -> Reader {
-        Reader::new(self.instance.clone(), self.catalog.clone())
-    }
-
-    /// The `seq` of the next record.
-    pub fn next_seq(&self) -> Result<u64, String> {
-        let text = schema::meta(&self.connection, "next_seq")?.unwrap_or_else(|| "1".into());
-        text.parse()
-            .map_err(|_| format!("meta.next_seq is '{text}', which is no number"))
-    }
-
-    /// The settings that were set, by name.
-    pub fn settings(&self) -> Result<Vec<(String, String)>, String> {
-        use crate::duckdb::Cell;
-        Ok(self
-            .connection
-            .query("SELECT name, value FROM settings ORDER BY name")?
-            .into_iter()
-            .filter_map(|row| match row.as_slice() {
-                [Cell::Text(name), Cell::Text(value)] => {
-                    Some((name.to_string(), value.to_string()))
-                }
-                _ => None,
-            })
-            .collect())
-    }
-
-    /// How far each spool has been taken in, by its name.
-    pub fn spool_positions(&self) -> Result<Vec<(String, u64)>, String> {
-        use crate::duckdb::Cell;
-        Ok(self
-            .connection
-            .query("SELECT name, next_seq FROM spools ORDER BY name")?
-            .into_iter()
-            .filter_map(|row| match row.as_slice() {
-                [Cell::Text(name), Cell::Integer(next_seq)] => {
-                    Some((name.to_string(), u64::try_from(*next_seq).ok()?))
-                }
-                _ => None,
-            })
-            .collect())
-    }
-
-    /// Remembers the positions of the spools that there are, and forgets all others.
-    pub fn put_spool_positions(&mut self, positions: &[(String, u64)]) -> Result<(), String> {
-        self.connection.transaction(|connection| {
-            connection.execute("DELETE FROM spools")?;
-            for (name, next_seq) in positions {
-                let statement =
-                    connection.prepare("INSERT INTO spools VALUES ($name, $next_seq)")?;
-                statement.bind_text("name", name)?;
-                statement.bind_i64("next_seq", *next_seq as i64)?;
-                statement.execute()?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Lets others have the file, whose store is given up.
-    pub fn let_go(&mut self) {
-        self.hold = None;
-    }
-
-    /// Whether the engine still answers. One whose checkpoint or write failed may not, and never will again.
-    pub fn is_alive(&self) -> bool {
-        self.next_seq().is_ok()
-    }
-
-    /// Whether the file that is written is still the one of that name.
-    pub fn is_in_place(&self) -> bool {
-        match (&self.hold, &self.place) {
-            (Some(hold), Place::File(path)) => hold.is_at(path),
-            _ => true,
-        }
-    }
-
-    /// What was stored with [`Store::put_clock`], if it was.
-    pub fn clock(&self) -> Result<Option<Clock>, String> {
-        let micros = |key| -> Result<Option<i64>, String> {
-            Ok(schema::meta(&self.connection, key)?.and_then(|text| text.parse().ok()))
-        };
-        Ok(
-            match (micros("clock_trusted_us")?, micros("clock_seen_us")?) {
-                (Some(trusted_us), Some(seen_us)) => Some(Clock {
-                    trusted_us,
-                    seen_us,
-                }),
-                _ => None,
-            },
-        )
-    }
-
-    /// Remembers what the time was when retention ran.
-    pub fn put_clock(&mut self, clock: Clock) -> Result<(), String> {
-        self.connection.transaction(|connection| {
-            schema::set_meta(
-                connection,
-                "clock_trusted_us",
-                &clock.trusted_us.to_string(),
-            )?;
-            schema::set_meta(connection, "clock_seen_us", &clock.seen_us.to_string())
-        })
-    }
-
-    /// Numbers the next record, where what a log has lost is not to be given out again.
-    pub fn put_next_seq(&mut self, next_seq: u64) -> Result<(), String> {
-        self.connection.transaction(|connection| {
-            schema::set_meta(connection, "next_seq", &next_seq.to_string())
-        })
-    }
-
-    /// Bytes that the log takes: used blocks of the file, or memory of its tables.
-    pub fn used_bytes(&self) -> Result<u64, String> {
-        read::used_bytes(&self.connection, &self.catalog, &self.place)
-    }
-
-    /// The size of the write-ahead log.
-    pub fn wal_bytes(&self) -> u64 {
-        read::wal_bytes(&self.place)
-    }
-
-    /// Folds the write-ahead log into the file and gives freed blocks back. Not every moment suits it (a long read, say);
-    /// the next one will do as well.
-    pub fn checkpoint(&self) -> Result<(), String> {
-        self.connection
-            .execute(&format!("CHECKPOINT {}", self.catalog))
-    }
-}
+pub use store::{Clock, SettingChange, Store};

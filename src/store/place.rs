@@ -9,7 +9,8 @@
 //! | a link to a log of oplog's | the log that it leads to |
 //! | anything else | refused, and left alone |
 
-use super::OpenError;
+use super::error::OpenError;
+use crate::excerpt::excerpt;
 use crate::files::stands_beside;
 use crate::files::{open_regular, Mode};
 use std::fs::{FileType, Metadata};
@@ -26,6 +27,22 @@ const NAME_BYTES_MAX: usize = 200;
 
 /// Columns of the log that no other database is likely to have both of. DuckDB writes names as they are.
 const MARKS: [&[u8]; 2] = [b"host_connection_id", b"connection_run_id"];
+
+/// Where a log is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Memory,
+    File(PathBuf),
+}
+
+impl Place {
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Memory => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
 
 /// What stands where a log is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,30 +76,6 @@ pub fn check_given(path: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The file that a path leads to: links are resolved as far as it exists. A link in the file's own place is followed to
-/// a log of oplog's only; nothing is created behind one.
-pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let is_link = std::fs::symlink_metadata(&path).is_ok_and(|file| file.is_symlink());
-    if !is_link {
-        return Ok(absolute(&path));
-    }
-    let refused = |reason: String| {
-        OpenError::Unusable(format!(
-            "{} is a symbolic link, which is followed to a log of oplog's only: {reason}",
-            path.display()
-        ))
-    };
-    let target = path
-        .canonicalize()
-        .map_err(|error| refused(error.to_string()))?;
-    match super::peek(&target) {
-        // Another process, or another database of this one, uses it as a log or as something else: opening it tells.
-        Ok(_) | Err(OpenError::Locked(_)) => Ok(target),
-        Err(error) => Err(refused(error.into_text())),
-    }
 }
 
 /// One path for one file, however it is spelled: links resolved as far as the file exists.
@@ -170,9 +163,9 @@ fn check_name(path: &Path) -> Result<(), OpenError> {
     if name.len() > NAME_BYTES_MAX {
         return refused(format!(
             "the file's name has {} bytes, and {NAME_BYTES_MAX} are the most, since the journal's names are longer: \
-             {}…",
+             {}",
             name.len(),
-            lower.chars().take(40).collect::<String>()
+            excerpt(&lower)
         ));
     }
     Ok(())

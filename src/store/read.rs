@@ -1,7 +1,7 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
-use super::{Place, Store};
-use crate::duckdb::{Cell, Connection, Instance, Statement};
+use super::store::Store;
+use crate::duckdb::{Cell, Instance, Statement};
 use crate::record::parse_id;
 use std::collections::HashSet;
 
@@ -25,10 +25,6 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(instance: Instance, catalog: String) -> Self {
-        Self { instance, catalog }
-    }
-
     pub fn prepare(&self, sql: &str) -> Result<Statement, String> {
         let connection = self.instance.connect()?;
         connection.execute(&format!("USE {}", self.catalog))?;
@@ -52,6 +48,13 @@ impl Reader {
 }
 
 impl Store {
+    pub fn reader(&self) -> Reader {
+        Reader {
+            instance: self.instance.clone(),
+            catalog: self.catalog.clone(),
+        }
+    }
+
     /// Which of these operations are in the log.
     pub fn recorded(&self, ids: &[u128]) -> Result<HashSet<u128>, String> {
         let mut recorded = HashSet::new();
@@ -68,36 +71,4 @@ impl Store {
         }
         Ok(recorded)
     }
-}
-
-pub(super) fn used_bytes(
-    connection: &Connection,
-    catalog: &str,
-    place: &Place,
-) -> Result<u64, String> {
-    let sql = match place {
-        Place::File(_) => format!(
-            "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = '{catalog}'"
-        ),
-        // The private instance has no other tables in memory.
-        Place::Memory => {
-            // Texts of more than 4 KB stand apart.
-            "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()
-             WHERE tag IN ('IN_MEMORY_TABLE', 'OVERFLOW_STRINGS')"
-                .to_owned()
-        }
-    };
-    let blocks = match connection.query(&sql)?.first().map(Vec::as_slice) {
-        Some([Cell::Integer(bytes)]) => u64::try_from(*bytes).unwrap_or(0),
-        _ => 0,
-    };
-    Ok(blocks + wal_bytes(place))
-}
-
-/// The size of the log's write-ahead log.
-pub(super) fn wal_bytes(place: &Place) -> u64 {
-    place
-        .path()
-        .and_then(|path| std::fs::metadata(format!("{}.wal", path.display())).ok())
-        .map_or(0, |file| file.len())
 }

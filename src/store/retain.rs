@@ -1,6 +1,8 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
-use super::{read, Place, Store};
+use super::place::Place;
+use super::space::wal_bytes;
+use super::store::Store;
 use crate::duckdb::{Cell, Connection};
 use crate::record::{Field, Kind};
 
@@ -57,7 +59,7 @@ impl Store {
             self.checkpoint_after_purge();
         }
         let by_size = self.purge_by_size(self.max_bytes(policy), now_us)?;
-        if read::wal_bytes(&self.place) > WAL_BYTES_QUIET {
+        if wal_bytes(&self.place) > WAL_BYTES_QUIET {
             self.checkpoint_after_purge();
         }
         Ok(Purged { by_age, by_size })

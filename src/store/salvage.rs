@@ -1,37 +1,19 @@
 //! What can be saved of a damaged log: it is renamed, and what can be read of it goes into a fresh one.
 
+use super::attach::{attach_read_only, open_unchecked, DAMAGED};
+use super::beside::{free_name, set_aside, wal};
 use super::damage::{self, Finding};
-use super::open::{free_name, open_unchecked, quoted, set_aside, wal};
-use super::{schema, OpenError, Place, Store};
-use crate::duckdb::{Cell, Connection, Instance};
+use super::error::OpenError;
+use super::place::Place;
+use super::schema;
+use super::store::Store;
+use crate::duckdb::Cell;
 use std::path::Path;
 
 /// The rows of a row group, which share their blocks with few others.
 const GROUP_ROWS: u64 = 122_880;
 /// The rows of a vector, below which nothing is told apart.
 const VECTOR_ROWS: u64 = 2048;
-
-/// Under which the damaged log is attached.
-const DAMAGED: &str = "damaged";
-
-/// Whether DuckDB reads a log that it cannot write.
-pub(super) fn is_readable(path: &Path) -> bool {
-    let read = || {
-        let instance = Instance::open(&[("threads", "1")])?;
-        let connection = instance.connect()?;
-        attach_read_only(&connection, path)?;
-        connection.execute(&format!("USE {DAMAGED}"))?;
-        // By the index of its key, as it is read when a log is opened, and the blocks themselves.
-        schema::meta(&connection, "schema_version")?;
-        connection.execute("SELECT max(hash(key, value)) FROM meta")
-    };
-    read().is_ok()
-}
-
-fn attach_read_only(connection: &Connection, path: &Path) -> Result<(), String> {
-    let file = quoted(path)?;
-    connection.execute(&format!("ATTACH {file} AS {DAMAGED} (READ_ONLY)"))
-}
 
 /// Opens a fresh log in the place of a damaged one, with what can be read of that; and says what was done.
 pub(super) fn salvage(path: &Path, error: &str) -> Result<(Store, String), OpenError> {

@@ -1,6 +1,6 @@
 //! The totals of metrics, stored in the transaction of the operations that they count.
 
-use super::Store;
+use super::store::Store;
 use crate::duckdb::{Cell, Connection, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::metrics::{part, Changes, FamilyRow, ValueRow};
 

@@ -1,6 +1,6 @@
 //! Samples of the last hour, for questions about what was some time ago.
 
-use super::Usage;
+use super::usage::Usage;
 use std::collections::VecDeque;
 
 /// How far back samples are kept.

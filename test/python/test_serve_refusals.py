@@ -191,7 +191,7 @@ PARAMETERS = [
     ("/operations?command", "command is '': give a value, or leave it out"),
     ("/operations?command=a&command=b", "command is given twice: give it once"),
     ("/operations?comand=a", "comand is no parameter; did you mean command?"),
-    ("/operations?COMMAND=a", "COMMAND is no parameter: give any of"),
+    ("/operations?COMMAND=a", "COMMAND is no parameter; did you mean command?"),
     ("/operations?x=%", "x has a % that two hexadecimal digits do not follow"),
     ("/operations?command=%FF", "command is no UTF-8 when decoded"),
     ("/operations?by=command", "by is no parameter"),
