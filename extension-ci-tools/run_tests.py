@@ -1,4 +1,5 @@
-"""Runs the suites one after the other and ends with the line `N passed, N failed`, the sum over all of them.
+"""Runs the suites and ends with the line `N passed, N failed`, the sum over all of them. Those that use all cores run one after
+the other; those that mostly wait run two at a time, and each is shown when it has ended.
 
 A suite fails if its command fails, whatever it printed, and if it ran no test at all.
 """
@@ -13,6 +14,8 @@ import sys
 import threading
 import time
 
+from concurrent.futures import ThreadPoolExecutor
+
 from counts import Counts
 from engines import ROOT
 from suites import LINT, STEPS, Suite, test_suites
@@ -21,8 +24,12 @@ from suites import LINT, STEPS, Suite, test_suites
 SUITE_TIMEOUT_SECONDS = 20 * 60
 
 
-def run_command(suite: Suite) -> tuple[int, str]:
-    """Shows the output as it comes, and returns it with the exit code."""
+# More would make tests slow that expect an answer within some seconds.
+SUITES_BESIDE_EACH_OTHER = 2
+
+
+def run_command(suite: Suite, shown: bool) -> tuple[int, str]:
+    """Returns the output and the exit code; shows the output as it comes, if it shall be shown."""
     process = subprocess.Popen(
         suite.command,
         cwd=ROOT,
@@ -39,37 +46,41 @@ def run_command(suite: Suite) -> tuple[int, str]:
     lines = []
     try:
         for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            if shown:
+                sys.stdout.write(line)
+                sys.stdout.flush()
             lines.append(line)
         return process.wait(), "".join(lines)
     finally:
         timer.cancel()
 
 
-def judge(suite: Suite, code: int, output: str) -> Counts:
+def judge(suite: Suite, code: int, output: str) -> tuple[Counts, str]:
+    """What counts, and what there is to say of it."""
     if suite.count is None:
-        return Counts(passed=1) if code == 0 else Counts(failed=1)
+        return (Counts(passed=1) if code == 0 else Counts(failed=1)), ""
     counted = suite.count(output)
     if code != 0 and counted.failed == 0:
-        print(f"{suite.name}: exit code {code}, though no test failed")
-        return counted + Counts(failed=1)
+        return counted + Counts(failed=1), f"{suite.name}: exit code {code}, though no test failed\n"
     if counted == Counts():
-        print(f"{suite.name}: no test was run")
-        return Counts(failed=1)
-    return counted
+        return Counts(failed=1), f"{suite.name}: no test was run\n"
+    return counted, ""
 
 
-def run_suite(suite: Suite) -> Counts:
-    print(f"\n=== {suite.name}", flush=True)
+def run_suite(suite: Suite, shown: bool = True) -> Counts:
+    heading = f"\n=== {suite.name}\n"
+    if shown:
+        print(heading, end="", flush=True)
     started = time.monotonic()
     try:
-        code, output = run_command(suite)
+        code, output = run_command(suite, shown)
     except OSError as error:
-        code, output = 127, ""
-        print(error)
-    counted = judge(suite, code, output)
-    print(f"--- {suite.name}: {counted} ({time.monotonic() - started:.0f} s)", flush=True)
+        code, output = 127, f"{error}\n"
+    counted, remark = judge(suite, code, output)
+    before = "" if shown else heading + output
+    # One call, so that suites which end at the same time do not mix.
+    sys.stdout.write(f"{before}{remark}--- {suite.name}: {counted} ({time.monotonic() - started:.0f} s)\n")
+    sys.stdout.flush()
     return counted
 
 
@@ -77,7 +88,14 @@ def run_all(steps: list[Suite], suites: list[Suite]) -> dict[str, Counts]:
     for step in steps:
         if run_suite(step).failed:
             return {step.name: Counts(failed=1)}
-    return {suite.name: run_suite(suite) for suite in suites}
+    results = {suite.name: run_suite(suite) for suite in suites if suite.uses_all_cores}
+    waiting = [suite for suite in suites if not suite.uses_all_cores]
+    if waiting:
+        names = ", ".join(suite.name for suite in waiting)
+        print(f"\n=== {SUITES_BESIDE_EACH_OTHER} at a time: {names}", flush=True)
+    with ThreadPoolExecutor(SUITES_BESIDE_EACH_OTHER) as pool:
+        counted = pool.map(lambda suite: run_suite(suite, shown=False), waiting)
+        return results | {suite.name: counts for suite, counts in zip(waiting, counted)}
 
 
 def main() -> int:

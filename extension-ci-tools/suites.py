@@ -18,6 +18,8 @@ class Suite:
     # None for a tool that only succeeds or fails: it is one check, and the exit code tells which.
     count: Callable[[str], counts.Counts] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    # One that mostly waits runs beside another one.
+    uses_all_cores: bool = True
 
 
 # What all tests stand on. A step is not counted, but if it fails there is nothing more to run.
@@ -43,19 +45,21 @@ def sqllogictest(engine: Client) -> Suite:
 
 
 def pytest(name: str, engine: Client, *paths: str) -> Suite:
-    return Suite(name, [str(engine.python), "-m", "pytest", *paths], counts.pytest)
+    return Suite(name, [str(engine.python), "-m", "pytest", *paths], counts.pytest, uses_all_cores=False)
 
 
 def node(client: Client) -> Suite:
     tests = sorted(str(path) for path in (ROOT / "test" / "clients" / "node").glob("*.test.mjs"))
     environment = {"OPLOG_EXTENSION": str(EXTENSION), "OPLOG_NODE_ENVIRONMENT": str(client.environment)}
-    return Suite(client.label, ["node", "--test", "--test-reporter=tap", *tests], counts.node, environment)
+    command = ["node", "--test", "--test-reporter=tap", *tests]
+    return Suite(client.label, command, counts.node, environment, uses_all_cores=False)
 
 
 def test_suites() -> list[Suite]:
     suites = [Suite("cargo", ["cargo", "test", "--workspace"], counts.cargo)]
     suites += [sqllogictest(engine) for engine in engines()]
-    for engine in engines():
+    # The long ones first, so that they run beside each other.
+    for engine in sorted(engines(), key=lambda engine: engine.short):
         paths = short_tests() if engine.short else ["test", "--ignore=test/clients"]
         suites.append(pytest(f"pytest {engine.label}", engine, *paths))
     suites += [pytest(client.label, default_engine(), "test/clients/cli") for client in of_kind("cli")]

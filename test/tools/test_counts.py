@@ -8,7 +8,7 @@ import pytest
 
 import counts
 from counts import Counts
-from run_tests import judge, run_command
+from run_tests import judge, run_all, run_command
 from suites import Suite
 
 SAMPLES = [
@@ -43,15 +43,36 @@ def test_counts_are_read(count, output, expected):
     ids=["passed", "failed", "crash-after-the-tests", "did-not-start", "nothing-run"],
 )
 def test_suite_that_did_not_do_well_is_never_a_pass(code, output, expected):
-    assert judge(Suite("sample", [], counts.node), code, output) == expected
+    assert judge(Suite("sample", [], counts.node), code, output)[0] == expected
 
 
 @pytest.mark.parametrize("code, expected", [(0, Counts(1, 0)), (2, Counts(0, 1))])
 def test_tool_without_counts_is_one_check(code, expected):
-    assert judge(Suite("lint", []), code, "") == expected
+    assert judge(Suite("lint", []), code, "")[0] == expected
 
 
 def test_output_and_exit_code_come_back(capfd):
     suite = Suite("sample", [sys.executable, "-c", "import sys; print('seen'); sys.exit(3)"])
-    assert run_command(suite) == (3, "seen\n")
-    assert "seen" in capfd.readouterr().out
+    for shown in (True, False):
+        assert run_command(suite, shown) == (3, "seen\n")
+        assert ("seen" in capfd.readouterr().out) == shown
+
+
+def test_all_suites_count_whether_they_run_alone_or_beside_another_one(capfd):
+    def suite(name, code, uses_all_cores):
+        # One that counts is a tool here: it is one check.
+        command = [sys.executable, "-c", f"print('output of {name}'); raise SystemExit({code})"]
+        return Suite(name, command, uses_all_cores=uses_all_cores)
+
+    suites = [suite("alone", 0, True), suite("first", 0, False), suite("second", 1, False), suite("third", 0, False)]
+    results = run_all([], suites)
+    assert results == {
+        "alone": Counts(passed=1),
+        "first": Counts(passed=1),
+        "second": Counts(failed=1),
+        "third": Counts(passed=1),
+    }
+    out = capfd.readouterr().out
+    for name in results:
+        # What a suite prints stands together, under its name.
+        assert f"=== {name}\noutput of {name}\n--- {name}: " in out
