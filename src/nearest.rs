@@ -21,9 +21,15 @@ pub fn nearest_by<T>(
     if given.len() > COMPARED_BYTES_MAX {
         return None;
     }
-    let known = known.into_iter().map(|known| {
-        let likeness = strsim::jaro_winkler(&given, &name(&known).to_lowercase());
-        (likeness, known)
+    let known = known.into_iter().filter_map(|known| {
+        let lower = name(&known).to_lowercase();
+        if lower.len() > COMPARED_BYTES_MAX {
+            return None;
+        }
+        let likeness = strsim::jaro_winkler(&given, &lower);
+        // Of many names some have the same letters, in another order.
+        let is_near = strsim::damerau_levenshtein(&given, &lower) <= lower.len() / 2;
+        is_near.then_some((likeness, known))
     });
     known
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -41,6 +47,7 @@ mod tests {
         assert_eq!(nearest("comand", known), Some("command"));
         assert_eq!(nearest("Duration", known), Some("duration_ms"));
         assert_eq!(nearest("by", known), None);
+        assert_eq!(nearest("mars/crater", ["asia/macau"]), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(nearest(&"command".repeat(1_000_000), known), None);
     }
