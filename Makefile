@@ -38,6 +38,30 @@ $(PANICS): $(TARGET_DIR)/release/libhost_panics.so test/panics/Cargo.toml $(TOOL
 .PHONY: test-extensions
 test-extensions: $(PANICS)
 
+# The targets that DuckDB's own templates for extensions have, with the artifact where their CI looks for it.
+.PHONY: configure
+configure: engines ## set up what building and testing need
+
+.PHONY: release
+release: all ## build build/release/oplog.duckdb_extension
+	@$(PYTHON) $(TOOLS)/append_footer.py $(LIBRARY) build/release/$(notdir $(EXTENSION))
+	@mkdir -p build/release/extension/oplog && cp build/release/$(notdir $(EXTENSION)) build/release/extension/oplog/
+
+.PHONY: debug
+debug: ## build build/debug/oplog.duckdb_extension, with debug assertions
+	cargo build --package oplog
+	@$(PYTHON) $(TOOLS)/append_footer.py $(TARGET_DIR)/debug/liboplog.so build/debug/$(notdir $(EXTENSION))
+	@mkdir -p build/debug/extension/oplog && cp build/debug/$(notdir $(EXTENSION)) build/debug/extension/oplog/
+
+.PHONY: test_release test_debug
+test_release test_debug: test_%: % configure ## run the SQL tests against that build, in the default engine
+	@OPLOG_EXTENSION=build/$*/$(notdir $(EXTENSION)) $(PYTHON) $(TOOLS)/run_tests.py \
+		--only "sqllogictest $$($(PYTHON) $(TOOLS)/engines.py label)"
+
+.PHONY: repository
+repository: all ## lay out build/repository, for `INSTALL oplog FROM '…/build/repository'`
+	@$(PYTHON) $(TOOLS)/lay_out_repository.py $(EXTENSION) build/repository
+
 .PHONY: install
 install: all ## let `LOAD oplog` find it by name (DUCKDB_EXTENSION_DIR says where, if not ~/.duckdb/extensions)
 	@$(PYTHON) $(TOOLS)/install_extension.py $(EXTENSION)
@@ -79,6 +103,6 @@ clean: ## remove all that was built or set up
 
 .PHONY: help
 help: ## show this
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; \
+	@sed -nE 's/^([a-z_]+)[a-z_ ]*:.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; \
 	done

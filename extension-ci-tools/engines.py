@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ TOOLS = Path(__file__).resolve().parent
 ROOT = TOOLS.parent
 BUILD = ROOT / "build"
 ENVIRONMENTS = BUILD / "engines"
-EXTENSION = BUILD / "oplog.duckdb_extension"
+# The build that is tested.
+EXTENSION = Path(os.environ.get("OPLOG_EXTENSION") or BUILD / "oplog.duckdb_extension").resolve()
 
 KINDS = ("python", "cli", "node")
 
@@ -76,11 +78,14 @@ def default_engine() -> Client:
 
 
 def main(arguments: list[str]) -> int:
-    """For the Makefile: `engines.py python` prints the default engine's interpreter."""
+    """For the Makefile: `engines.py python` prints the default engine's interpreter, `engines.py label` its label."""
     if arguments == ["python"]:
         print(default_engine().python.relative_to(ROOT))
         return 0
-    print("usage: engines.py python", file=sys.stderr)
+    if arguments == ["label"]:
+        print(default_engine().label)
+        return 0
+    print("usage: engines.py python|label", file=sys.stderr)
     return 2
 
 
