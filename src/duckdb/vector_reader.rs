@@ -9,6 +9,7 @@ use super::string::{checked, is_ascii, string_bytes, NotUtf8};
 use super::{ffi, times, LogicalType, TypeId, Value};
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use uuid::Uuid;
 
 /// Rows in a full vector (`STANDARD_VECTOR_SIZE` of every DuckDB release; the engine reports the same).
 pub const VECTOR_SIZE: usize = 2048;
@@ -149,9 +150,10 @@ impl<'a> Column<'a> {
                 TypeId::Double => Cell::Double(self.at::<f64>(row)),
                 TypeId::Float => Cell::Double(self.at::<f32>(row).into()),
                 TypeId::Boolean => Cell::Boolean(self.at::<u8>(row) != 0),
-                TypeId::Uuid => Cell::Text(Cow::Owned(format_uuid(
-                    (self.at::<i128>(row) ^ i128::MIN) as u128,
-                ))),
+                TypeId::Uuid => {
+                    let id = Uuid::from_u128((self.at::<i128>(row) ^ i128::MIN) as u128);
+                    Cell::Text(Cow::Owned(id.hyphenated().to_string()))
+                }
                 TypeId::UHugeInt => self.huge_at(row),
                 id if id.is_integer() => Cell::Integer(self.integer_at(id, row)),
                 TypeId::TimestampTz => Cell::Timestamp(self.at::<i64>(row)),
@@ -423,19 +425,6 @@ fn divided(unscaled: i128, scale: u8) -> f64 {
     format!("{unscaled}e-{scale}")
         .parse()
         .unwrap_or(unscaled as f64 / 10f64.powi(scale.into()))
-}
-
-/// The canonical text of a UUID.
-fn format_uuid(bits: u128) -> String {
-    let hex = format!("{bits:032x}");
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
 }
 
 /// The arguments of a call: a chunk that DuckDB lends for the length of a callback.

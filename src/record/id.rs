@@ -3,6 +3,8 @@
 //! The 74 bits after the millisecond are a counter that starts at a random value in each new millisecond (section 6.2,
 //! method 1 over the whole random part), so ids of one engine only rise and those of two engines do not meet.
 
+use uuid::Uuid;
+
 const COUNTER_BITS: u32 = 74;
 
 /// The ids of one batch: consecutive values of the counter.
@@ -30,24 +32,23 @@ impl IdRange {
     }
 }
 
-/// The id that a text writes: 32 hexadecimal digits, dashes wherever.
+/// The id that a text writes, in any of the forms of a UUID. Dashes may stand wherever, as DuckDB has it.
 pub fn parse_id(text: &str) -> Option<u128> {
-    let mut digits = [0; 32];
-    let mut count = 0;
-    for byte in text.bytes().filter(|byte| *byte != b'-') {
-        *digits.get_mut(count)? = byte;
-        count += 1;
-    }
-    let hexadecimal = count == digits.len() && digits.iter().all(u8::is_ascii_hexdigit);
-    let digits = std::str::from_utf8(&digits).ok().filter(|_| hexadecimal)?;
-    u128::from_str_radix(digits, 16).ok()
+    /// One more than an id has, so that what is cut is none.
+    const DIGITS_MAX: usize = 33;
+    let without_dashes = || -> String {
+        let digits = text.chars().filter(|character| *character != '-');
+        digits.take(DIGITS_MAX).collect()
+    };
+    Uuid::try_parse(text)
+        .or_else(|_| Uuid::try_parse(&without_dashes()))
+        .ok()
+        .map(|id| id.as_u128())
 }
 
 /// The id as SQL writes it.
 pub fn format_id(id: u128) -> String {
-    let hex = format!("{id:032x}");
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]);
-    parts.join("-")
+    Uuid::from_u128(id).hyphenated().to_string()
 }
 
 /// Hands out id ranges; the engine keeps it under the lock that also hands out `seq`.
@@ -88,9 +89,23 @@ mod tests {
     #[test]
     fn ids_carry_the_time_the_version_and_the_variant() {
         let id = IdGenerator::new().take(1_700_000_000_123_456, 1).id(0);
-        assert_eq!(id >> 80, 1_700_000_000_123);
-        assert_eq!(id >> 76 & 0xF, 7);
-        assert_eq!(id >> 62 & 0b11, 0b10);
+        let uuid = Uuid::from_u128(id);
+        assert_eq!(uuid.get_version(), Some(uuid::Version::SortRand));
+        assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
+        let time = uuid.get_timestamp().unwrap().to_unix();
+        assert_eq!(time, (1_700_000_000, 123_000_000));
+    }
+
+    #[test]
+    fn ids_are_what_the_builder_of_the_crate_makes() {
+        for counter in [0, 1, (1 << 62) - 1, 1 << 62, (1 << COUNTER_BITS) - 1] {
+            let millis = 1_700_000_000_123;
+            let random: u128 = (counter >> 62 & 0xFFF) << 64 | counter & ((1 << 62) - 1);
+            let random: [u8; 10] = random.to_be_bytes()[6..].try_into().unwrap();
+            let built = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+            let range = IdRange { millis, counter };
+            assert_eq!(range.id(0), built.as_u128(), "{counter}");
+        }
     }
 
     #[test]
@@ -99,6 +114,9 @@ mod tests {
         for text in [
             "019a5f6e-0000-7000-8000-0000000000ff",
             "019A5F6E0000700080000000000000FF",
+            "019a-5f6e00007000800000000000-00ff",
+            "{019a5f6e-0000-7000-8000-0000000000ff}",
+            "urn:uuid:019a5f6e-0000-7000-8000-0000000000ff",
         ] {
             assert_eq!(parse_id(text), Some(id));
         }
@@ -106,7 +124,9 @@ mod tests {
         for text in ["", "019a5f6e", "+19a5f6e0000700080000000000000ff", "é"] {
             assert_eq!(parse_id(text), None, "{text}");
         }
-        assert_eq!(parse_id(&"0".repeat(33)), None);
+        for count in [31, 33, 34, 1_000_000] {
+            assert_eq!(parse_id(&"0".repeat(count)), None, "{count}");
+        }
     }
 
     #[test]
