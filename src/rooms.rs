@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use syn::punctuated::Punctuated;
 use syn::visit::Visit;
 
 type Arrows = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
@@ -162,6 +163,20 @@ impl<'ast> Visit<'ast> for Uses {
             used(&item.tree, &[], &mut found);
             found.into_iter().for_each(|(path, _)| self.add(path));
         }
+    }
+
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        // Most take expressions, separated by commas; what others take is not seen.
+        let parser = Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated;
+        if let Ok(expressions) = called.parse_body_with(parser) {
+            let mut inside = Uses {
+                inline: self.inline,
+                ..Uses::default()
+            };
+            expressions.iter().for_each(|one| inside.visit_expr(one));
+            self.paths.extend(inside.paths);
+        }
+        syn::visit::visit_macro(self, called);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
