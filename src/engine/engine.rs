@@ -87,7 +87,7 @@ impl Engine {
 
     /// Counts operations that were refused.
     pub fn count_rejected(&self, operations: u64) {
-        self.shared.metrics.figures.rejected.inc_by(operations);
+        self.shared.metrics.own.engine.rejected.inc_by(operations);
     }
 
     /// What answers questions, for whoever may outlive the engine's last host by a moment: it keeps nothing running.

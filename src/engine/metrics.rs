@@ -22,14 +22,14 @@ impl Shared {
     /// All metrics, with the figures that are measured when they are asked for.
     pub fn metrics(&self) -> &Metrics {
         let queue = self.queue.figures();
-        let figures = &self.metrics.figures;
+        let figures = &self.metrics.own.engine;
         figures.pending_operations.set(queue.operations as f64);
         figures.pending_bytes.set(queue.bytes as f64);
         figures.journal_bytes.set(queue.journal_bytes as f64);
         let waiting = self.queue.health().waiting.unwrap_or_default();
         figures.commit_lag_seconds.set(waiting.as_secs_f64());
         let lost = self.lost_operations(&read(&self.log).recovery);
-        figures.lost.set(lost as f64);
+        figures.lost.set(lost);
         let bytes = self.metrics.registry.bytes();
         figures.metrics_bytes.set(bytes as f64);
         let spans = self.spans.figures();
@@ -48,7 +48,12 @@ impl Shared {
 impl Engine {
     /// Counts values of a service's metrics that were refused.
     pub fn count_rejected_updates(&self, updates: u64) {
-        self.shared.metrics.figures.rejected_updates.inc_by(updates);
+        self.shared
+            .metrics
+            .own
+            .engine
+            .rejected_updates
+            .inc_by(updates);
     }
 
     pub fn registry(&self) -> &Registry {
@@ -64,7 +69,7 @@ impl Engine {
         let max_series = read(&self.shared.settings).max_series();
         let metrics = &self.shared.metrics;
         let (folded, changed) = update(max_series);
-        metrics.figures.folded_updates.inc_by(folded);
+        metrics.own.engine.folded_updates.inc_by(folded);
         let mut unsaved = false;
         for family in changed {
             unsaved |= metrics.registry.touched(family);

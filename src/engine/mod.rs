@@ -25,4 +25,5 @@ mod spans;
 mod writer;
 
 pub use engine::Engine;
+pub use log::Status;
 pub use shared::Shared;

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::shared::Shared;
 use crate::locks::lock;
-use crate::serve::{Figures, Options, Server, Source};
+use crate::serve::{Options, Server, Source};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ impl Engine {
             ));
         }
         *server = None;
-        let figures = Arc::clone(&self.serving.figures);
-        let started = Server::start(options, source(Arc::clone(&self.shared)), figures)?;
+        let metrics = Arc::clone(&self.shared.metrics.own.serve);
+        let started = Server::start(options, source(Arc::clone(&self.shared)), metrics)?;
         Ok(server.insert(started).address())
     }
 
@@ -38,10 +38,10 @@ impl Engine {
         Some(address)
     }
 
-    /// Where a server listens now, and what all of them have counted.
-    pub fn serving(&self) -> (Option<SocketAddr>, &Figures) {
+    /// Where a server listens now.
+    pub fn serving_at(&self) -> Option<SocketAddr> {
         let server = lock(&self.serving.server);
         let running = server.as_ref().filter(|server| !server.has_stopped());
-        (running.map(Server::address), &self.serving.figures)
+        running.map(Server::address)
     }
 }

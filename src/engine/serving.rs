@@ -1,13 +1,11 @@
 //! The HTTP server of an engine, if one runs.
 
-use crate::serve::{Figures, Server};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::serve::Server;
+use std::sync::{Mutex, PoisonError};
 
-/// The server, if one runs, and what all of them have counted.
 #[derive(Default)]
 pub struct Serving {
     pub(super) server: Mutex<Option<Server>>,
-    pub(super) figures: Arc<Figures>,
 }
 
 impl Serving {

@@ -93,7 +93,7 @@ impl Shared {
             .queue
             .push(Arc::clone(&batch), Durability::Process, Some(origin))?;
         self.count(&batch, &stamp);
-        self.metrics.figures.interrupted.inc();
+        self.metrics.own.engine.interrupted.inc();
         Ok(())
     }
 }
@@ -179,7 +179,8 @@ impl Engine {
         let (recorded, outcome) = self.record_spans(operations, durability);
         self.shared
             .metrics
-            .figures
+            .own
+            .engine
             .interrupted
             .inc_by(recorded as u64);
         if let Err(error) = outcome {

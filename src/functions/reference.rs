@@ -1,4 +1,4 @@
-//! docs/functions.md, made of the declarations. The test below fails where the file is not what they say;
+//! docs/functions.md, and a table of docs/metrics.md, made of the declarations. The tests below fail where a file is not what they say;
 //! `make reference` writes it anew.
 
 use super::relations::Relation;
@@ -7,6 +7,7 @@ use super::surface::{Part, SURFACE};
 use super::table::engine_function::{self, EngineFunction};
 use super::table::log_query::{Column, Columns, LogQuery};
 use super::table::parameters;
+use crate::metrics::{Declaration, Registry, SelfMetrics};
 use crate::record::{Field, Kind};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;
@@ -236,6 +237,41 @@ fn settings(out: &mut String) {
             ),
         );
     }
+}
+
+/// The table of oplog's own metrics in docs/metrics.md.
+fn self_metrics() -> String {
+    let own = SelfMetrics::register(&Registry::default());
+    let mut out = String::from("| name | type | labels | |\n|---|---|---|---|\n");
+    out.push_str("| `oplog_build_info` | gauge | `version` | the version of oplog; always 1 |\n");
+    for declaration in own.declarations() {
+        let Declaration {
+            name, kind, help, ..
+        } = declaration;
+        line(
+            &mut out,
+            format_args!("| `{name}` | {} | | {help} |", kind.name()),
+        );
+    }
+    out
+}
+
+#[test]
+fn the_page_about_metrics_has_those_that_are_declared() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+    let written = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = written.split_once("| `oplog_build_info`").unwrap();
+    let before = before.rsplit_once("| name | type |").unwrap().0;
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let rendered = format!("{before}{}\n{after}", self_metrics());
+    if std::env::var_os("OPLOG_WRITE_REFERENCE").is_some() {
+        std::fs::write(path, &rendered).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(
+        written == rendered,
+        "docs/metrics.md is not current: run `make reference`"
+    );
 }
 
 #[test]

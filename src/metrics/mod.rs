@@ -1,4 +1,4 @@
-//! Metrics: what is counted as operations are accepted, what services publish through SQL, and oplog's own figures, in
+//! Metrics: what is counted as operations are accepted, what services publish through SQL, and oplog's own, in
 //! one registry per engine.
 //!
 //! Pure: it sees batches and renders text. The labels of what oplog counts are commands, statuses, projects and error
@@ -10,7 +10,6 @@
 #[cfg(test)]
 mod against_crate;
 mod family;
-mod figures;
 mod names;
 mod number;
 mod operations;
@@ -19,15 +18,18 @@ mod registry;
 mod render;
 mod rows;
 mod samples;
+mod self_metrics;
 mod series;
 mod totals;
 
 pub use family::{pack, Family, Kind, REGISTRY_BYTES_MAX};
-pub use figures::Figures;
 pub use operations::Rules;
 pub use registry::{Registry, StoredFamily, METRICS_MAX};
 pub use render::{Exposition, Format};
 pub use samples::{Sample, Samples};
+#[cfg(test)]
+pub use self_metrics::Declaration;
+pub use self_metrics::{Number, SelfMetrics, ServeMetrics};
 pub use series::Stage;
 pub use totals::{assemble, part, Changes, FamilyRow, Totals, ValueRow};
 
@@ -40,7 +42,7 @@ pub struct Metrics {
     pub registry: Registry,
     operations: OperationMetrics,
     process: ProcessMetrics,
-    pub figures: Figures,
+    pub own: SelfMetrics,
 }
 
 impl Default for Metrics {
@@ -49,7 +51,7 @@ impl Default for Metrics {
         Self {
             operations: OperationMetrics::register(&registry),
             process: ProcessMetrics::register(&registry),
-            figures: Figures::register(&registry),
+            own: SelfMetrics::register(&registry),
             registry,
         }
     }
@@ -60,10 +62,10 @@ impl Metrics {
     pub fn count(&self, batch: &Batch, stamp: &Stamp, rules: &Rules) {
         let folded = self.operations.count(batch, stamp, Stage::Live, rules);
         if folded > 0 {
-            self.figures.folded.inc_by(folded);
+            self.own.engine.folded.inc_by(folded);
         }
         let at_seconds = stamp.recorded_at_us as f64 / 1e6;
-        self.figures.last_operation_seconds.set(at_seconds);
+        self.own.engine.last_operation_seconds.set(at_seconds);
     }
 
     /// Counts operations that are about to be committed, once each and in the order of the log. Those below
@@ -82,7 +84,10 @@ impl Metrics {
         self.registry.restore(stored);
         let began_us = self.operations.began_us();
         let began_us = began_us.unwrap_or_else(crate::system::clock::now_us);
-        self.figures.totals_began_seconds.set(began_us as f64 / 1e6);
+        self.own
+            .engine
+            .totals_began_seconds
+            .set(began_us as f64 / 1e6);
     }
 
     /// Measures what is measured on demand: the process, and database files under a label each.

@@ -3,7 +3,6 @@
 use super::access;
 use super::body::{Body, Budget};
 use super::cancel::Cancel;
-use super::figures::Figures;
 use super::limits::{READS_MAX, READ_TIME, READ_WAIT, TARGET_BYTES_MAX};
 use super::reply::{Refusal, Reply};
 use super::route::{Lost, Route, Scope};
@@ -11,7 +10,7 @@ use super::target::parameters;
 use super::{Problem, Source};
 use crate::excerpt::excerpt;
 use crate::locks::lock;
-use crate::metrics::Format;
+use crate::metrics::{Format, ServeMetrics};
 use hyper::header::ACCEPT;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
@@ -24,7 +23,7 @@ use tokio::time::timeout;
 pub struct Answering {
     token: Option<String>,
     source: Arc<dyn Source>,
-    pub figures: Arc<Figures>,
+    pub metrics: Arc<ServeMetrics>,
     budget: Budget,
     reads: Arc<Semaphore>,
     running: Mutex<Running>,
@@ -39,11 +38,11 @@ struct Running {
 }
 
 impl Answering {
-    pub fn new(token: Option<String>, source: Arc<dyn Source>, figures: Arc<Figures>) -> Self {
+    pub fn new(token: Option<String>, source: Arc<dyn Source>, metrics: Arc<ServeMetrics>) -> Self {
         Self {
             token,
             source,
-            figures,
+            metrics,
             budget: Budget::default(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             running: Mutex::default(),
@@ -68,7 +67,7 @@ impl Answering {
         has_body: bool,
         ended: impl Fn() + Send + 'static,
     ) -> Response<Body> {
-        self.figures.requests.inc();
+        self.metrics.requests.inc();
         let reply = match self.reply(request, has_body).await {
             Ok(reply) => reply,
             Err(refusal) => self.refuse(&refusal),
@@ -85,11 +84,11 @@ impl Answering {
 
     fn refuse(&self, refusal: &Refusal) -> Reply {
         if refusal.is_busy() {
-            self.figures.busy.inc();
+            self.metrics.busy.inc();
         } else if refusal.is_internal() {
-            self.figures.failed.inc();
+            self.metrics.failed.inc();
         } else if refusal.status().is_client_error() {
-            self.figures.rejected.inc();
+            self.metrics.rejected.inc();
         }
         refusal.reply()
     }
@@ -231,7 +230,7 @@ impl Answering {
         let number = running.next;
         running.next += 1;
         running.cancels.insert(number, cancel.clone());
-        self.figures.reads.inc();
+        self.metrics.reads.inc();
         Some(Read {
             answering: Arc::clone(self),
             number,
@@ -250,7 +249,7 @@ struct Read {
 impl Drop for Read {
     fn drop(&mut self) {
         self.answering.running().cancels.remove(&self.number);
-        self.answering.figures.reads.dec();
+        self.answering.metrics.reads.dec();
     }
 }
 

@@ -86,7 +86,7 @@ pub async fn serve(
         }
         if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
             if outcome.is_err_and(|error| error.is_parse()) {
-                answering.figures.rejected.inc();
+                answering.metrics.rejected.inc();
             }
             return Poll::Ready(());
         }
@@ -100,7 +100,7 @@ pub async fn serve(
         alarm
             .as_mut()
             .poll(cx)
-            .map(|()| answering.figures.timed_out.inc())
+            .map(|()| answering.metrics.timed_out.inc())
     })
     .await;
 }

@@ -9,7 +9,6 @@ mod answer;
 mod body;
 mod cancel;
 mod connection;
-mod figures;
 mod format;
 pub mod limits;
 mod options;
@@ -24,7 +23,6 @@ mod tests;
 use crate::metrics::Format;
 
 pub use cancel::Cancel;
-pub use figures::Figures;
 pub use options::Options;
 pub use server::Server;
 

@@ -2,12 +2,12 @@
 
 use super::answer::Answering;
 use super::connection;
-use super::figures::Figures;
 use super::limits::{CONNECTIONS_MAX, GRACE_TIME, READS_MAX};
 use super::options::Options;
 use super::reply::Refusal;
 use super::slots::Slots;
 use super::Source;
+use crate::metrics::ServeMetrics;
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -36,7 +36,7 @@ impl Server {
     pub fn start(
         options: Options,
         source: Arc<dyn Source>,
-        figures: Arc<Figures>,
+        metrics: Arc<ServeMetrics>,
     ) -> Result<Self, String> {
         let wanted = options.listen_on();
         let listening = |error: io::Error| {
@@ -59,7 +59,7 @@ impl Server {
             let _entered = runtime.enter();
             TcpListener::from_std(listener).map_err(listening)?
         };
-        let answering = Arc::new(Answering::new(options.token.clone(), source, figures));
+        let answering = Arc::new(Answering::new(options.token.clone(), source, metrics));
         let (stopping, stop) = watch::channel(false);
         let for_thread = Arc::clone(&answering);
         let thread = std::thread::Builder::new()
@@ -142,13 +142,13 @@ async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::R
             Some(Ok((stream, client))) => {
                 let slot = slots.take(client.ip());
                 if !matches!(slot, Some((_, false))) {
-                    answering.figures.refused.inc();
+                    answering.metrics.refused.inc();
                 }
                 let Some((slot, _)) = slot else {
                     refuse(stream);
                     continue;
                 };
-                let open = Open::new(&answering.figures);
+                let open = Open::new(&answering.metrics);
                 let served = connection::serve(stream, slot, Arc::clone(&answering), stop.clone());
                 connections.spawn(async move {
                     served.await;
@@ -181,12 +181,12 @@ fn refuse(stream: TcpStream) {
 }
 
 /// A connection counts while this lives.
-struct Open(Arc<Figures>);
+struct Open(Arc<ServeMetrics>);
 
 impl Open {
-    fn new(figures: &Arc<Figures>) -> Self {
-        figures.connections.inc();
-        Self(Arc::clone(figures))
+    fn new(metrics: &Arc<ServeMetrics>) -> Self {
+        metrics.connections.inc();
+        Self(Arc::clone(metrics))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The server with a source that does what a test wants of it, over real sockets.
 
-use super::{Cancel, Figures, Format, Health, Options, Parameters, Problem, Server, Source};
+use super::{Cancel, Format, Health, Options, Parameters, Problem, Server, Source};
+use crate::metrics::{Registry, ServeMetrics};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -59,17 +60,17 @@ impl Source for Fake {
 struct Running {
     server: Server,
     source: Arc<Fake>,
-    figures: Arc<Figures>,
+    metrics: Arc<ServeMetrics>,
 }
 
 fn start() -> Running {
     let source = Arc::<Fake>::default();
-    let figures = Arc::<Figures>::default();
+    let metrics = Arc::new(ServeMetrics::register(&Registry::default()));
     let options = Options::parse("127.0.0.1", 0, None).unwrap();
     Running {
-        server: Server::start(options, Arc::clone(&source) as _, Arc::clone(&figures)).unwrap(),
+        server: Server::start(options, Arc::clone(&source) as _, Arc::clone(&metrics)).unwrap(),
         source,
-        figures,
+        metrics,
     }
 }
 
@@ -136,9 +137,9 @@ fn the_source_decides_what_is_answered() {
         "{answer}"
     );
     assert!(answer.ends_with("OpenMetrics"), "{answer}");
-    assert_eq!(running.figures.requests.get(), 9);
-    assert_eq!(running.figures.rejected.get(), 2);
-    assert_eq!(running.figures.failed.get(), 1);
+    assert_eq!(running.metrics.requests.get(), 9);
+    assert_eq!(running.metrics.rejected.get(), 2);
+    assert_eq!(running.metrics.failed.get(), 1);
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn a_panic_of_the_source_is_an_answer_like_any_other() {
     }
     running.source.panics.store(false, Ordering::Relaxed);
     assert!(ask(address, "/operations", "").starts_with("HTTP/1.1 200 "));
-    assert_eq!(running.figures.reads.get(), 0);
+    assert_eq!(running.metrics.reads.get(), 0);
 }
 
 #[test]
@@ -168,17 +169,17 @@ fn questions_that_find_no_turn_are_put_off_and_the_rest_is_answered() {
     let address = running.server.address();
     running.source.holds.store(true, Ordering::Relaxed);
     let held = [(); 2].map(|()| send(address, "/operations", ""));
-    wait_until(|| running.figures.reads.get() == 2);
+    wait_until(|| running.metrics.reads.get() == 2);
     let answer = ask(address, "/operations", "");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("retry-after: 1"), "{answer}");
     assert!(answer.contains("\"code\":\"busy\""), "{answer}");
-    assert_eq!(running.figures.busy.get(), 1);
+    assert_eq!(running.metrics.busy.get(), 1);
     assert_eq!(running.source.asked.load(Ordering::Relaxed), 2);
     assert!(ask(address, "/metrics", "").starts_with("HTTP/1.1 200 "));
     // A client that goes away takes its question along.
     drop(held);
-    wait_until(|| running.figures.reads.get() == 0);
+    wait_until(|| running.metrics.reads.get() == 0);
     running.source.holds.store(false, Ordering::Relaxed);
     assert!(ask(address, "/operations", "").starts_with("HTTP/1.1 200 "));
 }
@@ -189,7 +190,7 @@ fn a_stop_interrupts_what_runs_and_says_so() {
     let address = running.server.address();
     running.source.holds.store(true, Ordering::Relaxed);
     let held = send(address, "/operations", "");
-    wait_until(|| running.figures.reads.get() == 1);
+    wait_until(|| running.metrics.reads.get() == 1);
     let silent = TcpStream::connect(address).unwrap();
     let begun = Instant::now();
     running.server.stop();
@@ -197,7 +198,7 @@ fn a_stop_interrupts_what_runs_and_says_so() {
     assert!(receive(held).contains("\"code\":\"closing\""));
     assert_eq!(receive(silent), "");
     assert!(TcpStream::connect(address).is_err());
-    assert_eq!(running.figures.connections.get(), 0);
-    assert_eq!(running.figures.reads.get(), 0);
+    assert_eq!(running.metrics.connections.get(), 0);
+    assert_eq!(running.metrics.reads.get(), 0);
     assert_eq!(Arc::strong_count(&running.source), 1);
 }

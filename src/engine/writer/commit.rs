@@ -17,10 +17,10 @@ impl Writer<'_> {
 
     /// Commits some of what waits, and says whether that failed.
     pub(super) fn try_commit(&mut self) -> Result<(), String> {
-        let errors = self.shared.metrics.figures.commit_errors.get();
+        let errors = self.shared.metrics.own.engine.commit_errors.get();
         self.commit();
         self.is_open()?;
-        if self.shared.metrics.figures.commit_errors.get() > errors {
+        if self.shared.metrics.own.engine.commit_errors.get() > errors {
             return Err("what waits cannot be committed; FROM oplog_status() says why".into());
         }
         Ok(())
@@ -36,7 +36,7 @@ impl Writer<'_> {
         let mut batches = match self.shared.queue.take() {
             Ok(batches) => batches,
             Err(error) => {
-                self.shared.metrics.figures.commit_errors.inc();
+                self.shared.metrics.own.engine.commit_errors.inc();
                 return self.keep(Vec::new(), &format!("the journal cannot be read: {error}"));
             }
         };
@@ -67,7 +67,7 @@ impl Writer<'_> {
         let (started, wal_bytes) = (Instant::now(), self.store.wal_bytes());
         match self.store.commit(&batches, &settings, &totals) {
             Ok(()) => {
-                metrics.figures.committed(started.elapsed());
+                metrics.own.committed(started.elapsed());
                 self.unstored.clear();
                 self.failures.clear();
                 self.grow(&batches);
@@ -78,7 +78,7 @@ impl Writer<'_> {
     }
 
     fn commit_failed(&mut self, batches: Vec<Pending>, error: &str, wal_bytes: u64) {
-        self.shared.metrics.figures.commit_errors.inc();
+        self.shared.metrics.own.engine.commit_errors.inc();
         self.totals.failed();
         self.shared.metrics.registry.set_unsaved();
         let is_culprit = self.failures.note(&batches);
@@ -122,7 +122,7 @@ impl Writer<'_> {
 
     fn count_purged(&self, purged: Result<u64, String>) {
         match purged {
-            Ok(rows) => self.shared.metrics.figures.purged.inc_by(rows),
+            Ok(rows) => self.shared.metrics.own.engine.purged.inc_by(rows),
             Err(error) => self
                 .shared
                 .note(format!("the log in memory cannot be made smaller: {error}")),

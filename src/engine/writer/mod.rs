@@ -259,7 +259,7 @@ impl Writer<'_> {
     fn purge(&mut self) -> Result<Purged, String> {
         self.retention_at = Instant::now() + RETENTION_INTERVAL;
         let wall_us = crate::system::clock::now_us();
-        let figures = &self.shared.metrics.figures;
+        let figures = &self.shared.metrics.own.engine;
         figures.retention_at_seconds.set(wall_us as f64 / 1e6);
         let now_us = self.clock.now_us(wall_us, Instant::now());
         let outcome = self
@@ -274,7 +274,8 @@ impl Writer<'_> {
         self.remember_clock(now_us, wall_us);
         self.shared
             .metrics
-            .figures
+            .own
+            .engine
             .purged
             .inc_by(purged.by_age + purged.by_size);
         Ok(purged)

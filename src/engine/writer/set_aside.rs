@@ -93,7 +93,8 @@ impl Writer<'_> {
         self.shared.note_set_aside(said);
         self.shared
             .metrics
-            .figures
+            .own
+            .engine
             .set_aside
             .inc_by(aside.len() as u64);
     }

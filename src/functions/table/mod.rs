@@ -12,5 +12,4 @@ pub mod policy;
 pub mod query;
 pub mod rows;
 pub mod serve;
-mod server_status;
 mod status;

@@ -1,20 +1,77 @@
-//! The rows of `oplog_status()`.
+//! The rows of `oplog_status()`: oplog's own metrics under the same names and words as in a scrape, the limits that belong to
+//! them, and what is no number.
 
 use super::engine_function::Arguments;
 use super::rows::{Answer, Value};
-use super::server_status;
-use crate::engine::Engine;
+use crate::engine::{Engine, Status};
+use crate::metrics::{Number, Registry, SelfMetrics};
+use crate::serve::limits;
+use crate::{journal, metrics, queue, spans};
+use std::net::SocketAddr;
+
+/// Name, value, unit and meaning.
+type Row = (&'static str, String, &'static str, &'static str);
 
 pub fn status(engine: &Engine, _: &Arguments) -> Answer {
     let status = engine.status();
-    let figures = &engine.metrics().figures;
-    let path = status
-        .place
-        .path()
-        .map_or("memory".to_owned(), |path| path.display().to_string());
-    let mut rows = vec![
-        ("version", env!("CARGO_PKG_VERSION").to_owned(), "", "The extension's version"),
-        ("log", path, "", "The file that the log is kept in, or memory"),
+    // Measured now.
+    let own = &engine.metrics().own;
+    let mut rows = of_log(&status);
+    rows.extend(of_queue(own, &status));
+    rows.extend(of_recovery(own, &status));
+    rows.extend(of_spans(own, &status));
+    rows.extend(of_metrics(own, engine.registry()));
+    rows.extend(of_server(own, engine.serving_at()));
+    for metric in own.numbers() {
+        let row = number(metric);
+        if !rows.iter().any(|(name, ..)| *name == row.0) {
+            rows.push(row);
+        }
+    }
+    rows.push((
+        "notes",
+        status.notes.join("\n"),
+        "",
+        "What happened when the log was opened, and what did not work since",
+    ));
+    Ok(rows
+        .into_iter()
+        .map(|(name, value, unit, meaning)| [name, &value, unit, meaning].map(Value::text).to_vec())
+        .collect())
+}
+
+fn number(metric: &dyn Number) -> Row {
+    let declaration = metric.declaration();
+    (
+        declaration.status_name(),
+        metric.value().to_string(),
+        declaration.unit,
+        declaration.help,
+    )
+}
+
+fn limit(name: &'static str, value: usize, unit: &'static str, meaning: &'static str) -> Row {
+    (name, value.to_string(), unit, meaning)
+}
+
+fn shown(path: Option<&std::path::Path>) -> Option<String> {
+    path.map(|path| path.display().to_string())
+}
+
+fn of_log(status: &Status) -> Vec<Row> {
+    vec![
+        (
+            "version",
+            env!("CARGO_PKG_VERSION").to_owned(),
+            "",
+            "The extension's version",
+        ),
+        (
+            "log",
+            shown(status.place.path()).unwrap_or_else(|| "memory".to_owned()),
+            "",
+            "The file that the log is kept in, or memory",
+        ),
         (
             "role",
             status.role.name().to_owned(),
@@ -27,29 +84,24 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
             "operations",
             "Operations recorded in this log so far, those that retention deleted included",
         ),
-        (
-            "pending_operations",
-            status.queue.operations.to_string(),
-            "operations",
-            "Operations accepted but not yet committed to the log",
-        ),
-        (
-            "pending_bytes",
-            status.queue.bytes.to_string(),
-            "bytes",
-            "Memory that they take",
-        ),
-        (
+    ]
+}
+
+/// What waits to be committed, and where.
+fn of_queue(own: &SelfMetrics, status: &Status) -> Vec<Row> {
+    let own = &own.engine;
+    vec![
+        number(&own.pending_operations),
+        number(&own.pending_bytes),
+        limit(
             "pending_bytes_max",
-            crate::queue::QUEUE_BYTES_MAX.to_string(),
+            queue::QUEUE_BYTES_MAX,
             "bytes",
-            "Memory that they may take; callers wait for the writer when it is reached",
+            "Memory that pending operations may take; beyond it they wait in the journal, or callers wait for the writer",
         ),
         (
             "spool",
-            status
-                .spool
-                .map_or(String::new(), |path| path.display().to_string()),
+            shown(status.spool.as_deref()).unwrap_or_default(),
             "",
             "Where a guest keeps its records for the log's owner",
         ),
@@ -65,30 +117,38 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
             "operations",
             "Operations of guests that were taken in since LOAD",
         ),
-        (
-            "journal_bytes",
-            status.queue.journal_bytes.to_string(),
-            "bytes",
-            "What the journal takes beside the log",
-        ),
-        (
+        number(&own.journal_bytes),
+        limit(
             "journal_bytes_max",
-            crate::journal::JOURNAL_BYTES_MAX.to_string(),
+            journal::JOURNAL_BYTES_MAX as usize,
             "bytes",
-            "What it may take; callers wait for the writer when it is reached",
+            "What the journal's files may take; callers wait for the writer when that is reached",
         ),
         (
             "journal_only",
             status.queue.spilled.to_string(),
             "",
-            "Whether what waits is in the journal only, because memory has reached its limit",
+            "Whether operations wait in the journal only, because pending_bytes_max was reached",
         ),
         (
             "journal_syncs",
             status.queue.syncs.to_string(),
             "syncs",
-            "Waits for the disk, with oplog_durability = os",
+            "How often the journal was synced to disk since LOAD, which happens with oplog_durability = os",
         ),
+        (
+            "full_waits",
+            status.queue.full_waits.to_string(),
+            "calls",
+            "Calls since LOAD that had to wait for the writer",
+        ),
+    ]
+}
+
+/// What the last process has left, and what was lost.
+fn of_recovery(own: &SelfMetrics, status: &Status) -> Vec<Row> {
+    let own = &own.engine;
+    vec![
         (
             "recovered_operations",
             status.recovery.rows.to_string(),
@@ -101,137 +161,84 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
             "bytes",
             "Bytes of records that nobody had acknowledged yet, cut off on LOAD",
         ),
-        (
-            "lost_operations",
-            status.lost_operations.to_string(),
-            "operations",
-            "Operations that were recorded and cannot be read, because the journal was damaged",
-        ),
-        (
-            "set_aside_operations",
-            figures.set_aside.get().to_string(),
-            "operations",
-            "Operations that could not be stored since LOAD, kept in a file beside the log: notes say which",
-        ),
-        (
-            "active_spans",
-            status.spans.running.to_string(),
-            "spans",
-            "Spans that are running: FROM oplog_active()",
-        ),
-        (
+        number(&own.lost),
+        number(&own.set_aside),
+    ]
+}
+
+fn of_spans(own: &SelfMetrics, status: &Status) -> Vec<Row> {
+    let own = &own.engine;
+    vec![
+        number(&own.active_spans),
+        limit(
             "active_spans_max",
-            crate::spans::SPANS_MAX.to_string(),
+            spans::SPANS_MAX,
             "spans",
-            "How many may; more cannot be started until some are finished",
+            "How many spans may run at once; more cannot be started until some are finished",
         ),
         (
             "active_span_bytes",
             status.spans.bytes.to_string(),
             "bytes",
-            "Memory that they take",
+            "Memory that the running spans take",
         ),
-        (
+        limit(
             "active_span_bytes_max",
-            crate::spans::SPANS_BYTES_MAX.to_string(),
+            spans::SPANS_BYTES_MAX,
             "bytes",
-            "Memory that they may take",
+            "Memory that the running spans may take",
         ),
-        (
-            "interrupted_operations",
-            figures.interrupted.get().to_string(),
-            "operations",
-            "Spans of processes that are gone, recorded as interrupted since LOAD",
-        ),
-        (
-            "full_waits",
-            status.queue.full_waits.to_string(),
-            "calls",
-            "Calls that had to wait for the writer",
-        ),
-        (
-            "rejected_operations",
-            figures.rejected.get().to_string(),
-            "operations",
-            "Operations that were not recorded because they were invalid, with oplog_strict = false",
-        ),
-        (
-            "folded_operations",
-            figures.folded.get().to_string(),
-            "operations",
-            "Operations counted under the label value other, beyond oplog_max_series",
-        ),
+        number(&own.interrupted),
+    ]
+}
+
+fn of_metrics(own: &SelfMetrics, registry: &Registry) -> Vec<Row> {
+    let own = &own.engine;
+    vec![
         (
             "metrics",
-            engine.registry().len().to_string(),
+            registry.len().to_string(),
             "metrics",
             "Metrics of oplog and of services",
         ),
-        (
+        limit(
             "metrics_max",
-            crate::metrics::METRICS_MAX.to_string(),
+            metrics::METRICS_MAX,
             "metrics",
-            "How many there may be; one more is an error",
+            "How many metrics there may be; one more is an error",
         ),
-        (
-            "metrics_bytes",
-            engine.registry().bytes().to_string(),
-            "bytes",
-            "Memory that they take, and the text that they make",
-        ),
-        (
+        number(&own.metrics_bytes),
+        limit(
             "metrics_bytes_max",
-            crate::metrics::REGISTRY_BYTES_MAX.to_string(),
+            metrics::REGISTRY_BYTES_MAX,
             "bytes",
-            "What they may take; further label sets count under the label value other",
+            "What all metrics may take; further label sets count under the label value other",
         ),
+    ]
+}
+
+fn of_server(own: &SelfMetrics, address: Option<SocketAddr>) -> Vec<Row> {
+    let own = &own.serve;
+    vec![
         (
-            "rejected_metric_updates",
-            figures.rejected_updates.get().to_string(),
-            "updates",
-            "Values of a service's metrics that were invalid, with oplog_strict = false",
+            "serve",
+            address.map_or(String::new(), |address| format!("http://{address}")),
+            "",
+            "Where the HTTP server of oplog_serve answers; empty where none runs",
         ),
-        (
-            "folded_metric_updates",
-            figures.folded_updates.get().to_string(),
-            "updates",
-            "Values of a service's metrics under the label value other",
+        number(&own.reads),
+        limit(
+            "serve_reads_max",
+            limits::READS_MAX,
+            "questions",
+            "How many questions the HTTP server answers at once; others wait, and are put off after 2 s",
         ),
-        (
-            "purged_operations",
-            figures.purged.get().to_string(),
-            "operations",
-            "Operations that retention deleted since LOAD",
+        number(&own.connections),
+        limit(
+            "serve_connections_max",
+            limits::CONNECTIONS_MAX,
+            "connections",
+            "How many HTTP connections may be open; others are answered 503 and closed",
         ),
-        (
-            "commits",
-            figures.commits.get().to_string(),
-            "commits",
-            "Commits to the log since LOAD",
-        ),
-        (
-            "commit_errors",
-            figures.commit_errors.get().to_string(),
-            "commits",
-            "Commits that failed and were tried again",
-        ),
-    ];
-    rows.extend(server_status::status(engine));
-    rows.push((
-        "notes",
-        status.notes.join("\n"),
-        "",
-        "What happened when the log was opened, and what did not work since",
-    ));
-    Ok(rows
-        .into_iter()
-        .map(|(name, value, unit, meaning)| {
-            vec![
-                Value::text(name),
-                Value::text(value),
-                Value::text(unit),
-                Value::text(meaning),
-            ]
-        })
-        .collect())
+    ]
 }
