@@ -24,7 +24,7 @@ pub use open::{open_regular, Mode};
 pub use owner_lock::OwnerLock;
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::path::Path;
 
     pub fn in_directory(test: impl FnOnce(&Path)) {

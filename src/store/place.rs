@@ -404,6 +404,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::tests::in_directory;
 
     fn check(path: &str) -> Result<(), String> {
         check_given(Path::new(path))
@@ -462,13 +463,6 @@ mod tests {
         ] {
             assert!(!is_companion(name), "{name}");
         }
-    }
-
-    fn in_directory(test: impl FnOnce(&Path)) {
-        let directory = std::env::temp_dir().join(format!("oplog-place-{:x}", fastrand::u64(..)));
-        std::fs::create_dir_all(&directory).unwrap();
-        test(&directory);
-        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     const DATABASE: &[u8] = b"\x01\x02\x03\x04\x05\x06\x07\x08DUCK and what follows";

@@ -112,7 +112,12 @@ fn metrics(engine: &Engine, _: &Arguments) -> Answer {
             vec![
                 Value::text(row.name),
                 Value::text(row.kind.name()),
-                Value::Map(row.labels),
+                Value::Structs(
+                    row.labels
+                        .into_iter()
+                        .map(|(name, value)| vec![name, value])
+                        .collect(),
+                ),
                 Value::Double(row.value),
                 Value::text(row.help),
             ]

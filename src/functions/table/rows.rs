@@ -14,9 +14,7 @@ pub enum Value {
     Uuid(u128),
     /// Microseconds since 1970.
     Time(i64),
-    /// Of a MAP(VARCHAR, VARCHAR).
-    Map(Vec<(String, String)>),
-    /// Of a LIST of STRUCTs of texts.
+    /// Of a LIST of STRUCTs of texts, or of a MAP of texts, which is one of names and values.
     Structs(Vec<Vec<String>>),
 }
 
@@ -57,28 +55,15 @@ impl Scan {
             .collect();
         for (to, from) in self.columns.iter().enumerate() {
             // A column is of one kind throughout.
-            match chunk.first().and_then(|row| row.get(*from)) {
-                Some(Value::Map(_)) => {
-                    let mut column = output.structs_mut(to);
-                    for (at, row) in chunk.iter().enumerate() {
-                        if let Value::Map(pairs) = &row[*from] {
-                            let pair =
-                                |(key, value): &(String, String)| [key.clone(), value.clone()];
-                            column.set(at, pairs.iter().map(pair));
-                        }
+            let first = chunk.first().and_then(|row| row.get(*from));
+            if matches!(first, Some(Value::Structs(_))) {
+                let mut column = output.structs_mut(to);
+                for (at, row) in chunk.iter().enumerate() {
+                    if let Value::Structs(structs) = &row[*from] {
+                        column.set(at, structs.iter());
                     }
-                    continue;
                 }
-                Some(Value::Structs(_)) => {
-                    let mut column = output.structs_mut(to);
-                    for (at, row) in chunk.iter().enumerate() {
-                        if let Value::Structs(structs) = &row[*from] {
-                            column.set(at, structs.iter());
-                        }
-                    }
-                    continue;
-                }
-                _ => {}
+                continue;
             }
             let mut column = output.column_mut(to);
             for (count, row) in chunk.iter().enumerate() {
@@ -95,7 +80,7 @@ impl Scan {
                     Value::Uuid(id) => column.set_uuid(count, *id),
                     Value::Time(micros) => column.set_i64(count, *micros),
                     Value::Boolean(value) => column.set_bool(count, *value),
-                    Value::Map(_) | Value::Structs(_) => {}
+                    Value::Structs(_) => {}
                 }
             }
         }
