@@ -17,7 +17,15 @@ pub const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const IDLE_LOOKS_MAX: u32 = 50;
 
 /// What is said to a caller that has given up.
-pub const INTERRUPTED: &str = "interrupted";
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+impl From<Interrupted> for String {
+    fn from(interrupted: Interrupted) -> Self {
+        interrupted.to_string()
+    }
+}
 
 /// Says whether the caller has given up.
 pub type GivesUp = Arc<dyn Fn() -> bool + Send + Sync>;
@@ -114,7 +122,10 @@ impl Watcher {
 
 impl Watched {
     /// Does some of the work. Where the caller gives up, its error says just that.
-    pub fn run<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    pub fn run<T, E: From<Interrupted>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let Some(watched) = &self.work else {
             return work();
         };
@@ -131,7 +142,7 @@ impl Watched {
         drop(running);
         outcome.map_err(|error| {
             if (watched.gives_up)() {
-                INTERRUPTED.to_owned()
+                Interrupted.into()
             } else {
                 error
             }
@@ -231,7 +242,7 @@ mod tests {
                 Err("INTERRUPT Error".into())
             })
         });
-        assert_eq!(outcome, Err(INTERRUPTED.into()));
+        assert_eq!(outcome, Err(Interrupted.into()));
     }
 
     #[test]
@@ -244,7 +255,7 @@ mod tests {
                 count.fetch_add(1, Ordering::SeqCst);
             })
         });
-        assert_eq!(watched.run(|| Ok(7)), Ok(7));
+        assert_eq!(watched.run(|| Ok::<_, Interrupted>(7)), Ok(7));
         assert!(!watcher.state.look());
         assert_eq!(interrupts.load(Ordering::SeqCst), 0);
         while watcher.state.runs.load(Ordering::SeqCst) {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::ops::Range;
 
 /// Deeper nesting is refused: most readers of JSON have a limit, and end where there is none.
@@ -44,6 +45,25 @@ pub fn strict(text: &str) -> Result<Cow<'_, str>, Malformed> {
     }
     strict.push_str(&text[copied..]);
     Ok(Cow::Owned(strict))
+}
+
+/// Appends a text as a string of JSON.
+pub fn write_text(text: &str, out: &mut String) {
+    struct Appended<'a>(&'a mut String);
+    impl io::Write for Appended<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // serde_json cuts at characters.
+            self.0
+                .push_str(std::str::from_utf8(bytes).map_err(io::Error::other)?);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    // Memory refuses nothing.
+    let _ = serde_json::to_writer(Appended(out), text);
 }
 
 /// JSON with U+FFFD in the place of each lone surrogate; none if it has no such. Version 0.1.0 recorded it, and functions of
@@ -605,6 +625,15 @@ mod tests {
                     map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
                 prop_assert_eq!(read, written);
             }
+        }
+
+        #[test]
+        fn a_written_text_is_read_as_it_was(before in "[a-z]{0,3}", text in any::<String>()) {
+            let mut out = before.clone();
+            write_text(&text, &mut out);
+            let written = out.strip_prefix(&before).unwrap();
+            prop_assert_eq!(check(written), Ok(()));
+            prop_assert_eq!(serde_json::from_str::<String>(written).unwrap(), text);
         }
 
         /// serde_json knows no lone surrogates where it does not decode strings, so strings are decoded here.

@@ -4,7 +4,7 @@
 //! the [`Instance`]. The file is closed and unlocked when the last of them is dropped.
 
 use super::handles::{ConnectionHandle, Database};
-use super::{c_text, ffi, take_text, text_from, Cell, OwnedChunk, Statement};
+use super::{c_text, ffi, take_text, text_from, Cell, Error, OwnedChunk, Statement};
 use std::sync::Arc;
 
 /// A DuckDB instance of our own.
@@ -15,7 +15,7 @@ pub struct Instance {
 
 impl Instance {
     /// Opens an instance whose main database is in memory; files are attached to it.
-    pub fn open(settings: &[(&str, &str)]) -> Result<Self, String> {
+    pub fn open(settings: &[(&str, &str)]) -> Result<Self, Error> {
         // SAFETY: each handle is live until it is destroyed here; the texts are copied.
         unsafe {
             let mut config = std::ptr::null_mut();
@@ -25,7 +25,9 @@ impl Instance {
                     ffi::duckdb_set_config(config, c_text(name).as_ptr(), c_text(value).as_ptr());
                 if state != ffi::DuckDBSuccess {
                     ffi::duckdb_destroy_config(&mut config);
-                    return Err(format!("the engine refuses the setting {name} = {value}"));
+                    return Err(Error::new(format!(
+                        "the engine refuses the setting {name} = {value}"
+                    )));
                 }
             }
             let mut raw = std::ptr::null_mut();
@@ -33,7 +35,7 @@ impl Instance {
             let state = ffi::duckdb_open_ext(c":memory:".as_ptr(), &mut raw, config, &mut error);
             ffi::duckdb_destroy_config(&mut config);
             if state != ffi::DuckDBSuccess {
-                return Err(take_text(error));
+                return Err(Error::new(take_text(error)));
             }
             Ok(Self {
                 database: Arc::new(Database { raw }),
@@ -41,11 +43,11 @@ impl Instance {
         }
     }
 
-    pub fn connect(&self) -> Result<Connection, String> {
+    pub fn connect(&self) -> Result<Connection, Error> {
         let mut raw = std::ptr::null_mut();
         // SAFETY: the database is live.
         if unsafe { ffi::duckdb_connect(self.database.raw, &mut raw) } != ffi::DuckDBSuccess {
-            return Err("cannot connect to the private instance".into());
+            return Err(Error::new("cannot connect to the private instance"));
         }
         Ok(Connection {
             handle: Arc::new(ConnectionHandle {
@@ -70,7 +72,7 @@ impl Connection {
     }
 
     /// Runs one or more statements for their effect.
-    pub fn execute(&self, sql: &str) -> Result<(), String> {
+    pub fn execute(&self, sql: &str) -> Result<(), Error> {
         let sql = c_text(sql);
         // SAFETY: the connection is live; the result is destroyed on every path.
         unsafe {
@@ -79,14 +81,14 @@ impl Connection {
             let outcome = if state == ffi::DuckDBSuccess {
                 Ok(())
             } else {
-                Err(text_from(ffi::duckdb_result_error(&mut result)))
+                Err(Error::of_result(&mut result))
             };
             ffi::duckdb_destroy_result(&mut result);
             outcome
         }
     }
 
-    pub fn prepare(&self, sql: &str) -> Result<Statement, String> {
+    pub fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         let sql = c_text(sql);
         let mut raw = std::ptr::null_mut();
         // SAFETY: the connection is live. A failed prepare leaves a handle that holds the error and is destroyed too.
@@ -97,27 +99,30 @@ impl Connection {
                 connection: Arc::clone(&self.handle),
             };
             if state != ffi::DuckDBSuccess {
-                return Err(text_from(ffi::duckdb_prepare_error(raw)));
+                return Err(Error::new(text_from(ffi::duckdb_prepare_error(raw))));
             }
             Ok(statement)
         }
     }
 
     /// All rows of a query without parameters, for results that are known to be small.
-    pub fn query(&self, sql: &str) -> Result<Vec<Vec<Cell<'static>>>, String> {
+    pub fn query(&self, sql: &str) -> Result<Vec<Vec<Cell<'static>>>, Error> {
         self.prepare(sql)?.execute()?.collect()
     }
 
     /// The same inside one transaction: all of `body` is committed, or nothing.
-    pub fn transaction<T>(
+    pub fn transaction<T, E: From<Error>>(
         &self,
-        body: impl FnOnce(&Self) -> Result<T, String>,
-    ) -> Result<T, String> {
+        body: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         if let Some(hook) = &self.before_transaction {
             hook();
         }
         self.execute("BEGIN TRANSACTION")?;
-        let outcome = body(self).and_then(|value| self.execute("COMMIT").map(|()| value));
+        let outcome = body(self).and_then(|value| {
+            self.execute("COMMIT")?;
+            Ok(value)
+        });
         if outcome.is_err() {
             // A failed COMMIT has rolled back already; the error of a second try says nothing new.
             let _ = self.execute("ROLLBACK");
@@ -126,7 +131,7 @@ impl Connection {
     }
 
     /// Starts appending to a table of an attached database.
-    pub fn appender(&self, catalog: &str, table: &str) -> Result<Appender, String> {
+    pub fn appender(&self, catalog: &str, table: &str) -> Result<Appender, Error> {
         let (catalog, table) = (c_text(catalog), c_text(table));
         let mut raw = std::ptr::null_mut();
         // SAFETY: the connection is live; a failed creation leaves a handle that holds the error and is destroyed too.
@@ -158,7 +163,7 @@ pub struct Appender {
 }
 
 impl Appender {
-    pub fn append(&mut self, chunk: &OwnedChunk) -> Result<(), String> {
+    pub fn append(&mut self, chunk: &OwnedChunk) -> Result<(), Error> {
         // SAFETY: both are live; the rows are copied.
         if unsafe { ffi::duckdb_append_data_chunk(self.raw, chunk.raw()) } == ffi::DuckDBSuccess {
             return Ok(());
@@ -166,7 +171,7 @@ impl Appender {
         Err(self.error())
     }
 
-    pub fn finish(self) -> Result<(), String> {
+    pub fn finish(self) -> Result<(), Error> {
         // SAFETY: the appender is live.
         if unsafe { ffi::duckdb_appender_close(self.raw) } == ffi::DuckDBSuccess {
             return Ok(());
@@ -174,14 +179,9 @@ impl Appender {
         Err(self.error())
     }
 
-    fn error(&self) -> String {
-        // SAFETY: the appender is live; the error data is made for us and destroyed after its text is copied.
-        unsafe {
-            let mut data = ffi::duckdb_appender_error_data(self.raw);
-            let text = text_from(ffi::duckdb_error_data_message(data));
-            ffi::duckdb_destroy_error_data(&mut data);
-            text
-        }
+    fn error(&self) -> Error {
+        // SAFETY: the appender is live; the error data is made for us.
+        unsafe { Error::take(ffi::duckdb_appender_error_data(self.raw)) }
     }
 }
 

@@ -5,8 +5,7 @@
 use super::resolved_type::ResolvedType;
 use super::{Cell, Column};
 use super::{TypeId, DEPTH_MAX};
-use crate::json;
-use std::fmt::Write;
+use crate::json::{self, write_text};
 
 /// Appends the JSON text of one value to `out`. The error is what to say of the value, behind "… has a value that is".
 pub fn write_json(column: &Column<'_>, row: usize, out: &mut String) -> Result<(), String> {
@@ -130,22 +129,4 @@ fn is_number(resolved_type: &ResolvedType) -> bool {
         ResolvedType::Plain(id) => id.is_integer() || matches!(id, TypeId::Float | TypeId::Double),
         _ => false,
     }
-}
-
-pub(super) fn write_text(text: &str, out: &mut String) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if control < ' ' => {
-                let _ = write!(out, "\\u{:04x}", control as u32);
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('"');
 }

@@ -1,10 +1,11 @@
 //! The rows of a query in the private instance as JSON objects, for whoever is no DuckDB.
 
-use super::json::{write_json, write_text};
+use super::json::write_json;
 use super::resolved_type::ResolvedType;
 use super::statement::Rows;
 use super::{ffi, text_from, LogicalType, TypeId};
-use super::{Cell, Chunk, Column};
+use super::{Cell, Chunk, Column, Error};
+use crate::json::write_text;
 
 /// How rows are written, and how many.
 pub struct ObjectStyle {
@@ -31,7 +32,7 @@ impl Rows {
         &mut self,
         style: &ObjectStyle,
         out: &mut String,
-    ) -> Result<Written, String> {
+    ) -> Result<Written, Error> {
         let types = self.types();
         let columns = self.object_columns(&types, style);
         let resolved_types: Vec<ResolvedType> = columns
@@ -49,7 +50,7 @@ impl Rows {
                 if rows > 0 {
                     out.push(',');
                 }
-                write_object(&columns, &chunk, row, style, out)?;
+                write_object(&columns, &chunk, row, style, out).map_err(Error::new)?;
                 rows += 1;
             }
         }

@@ -5,7 +5,7 @@ use super::handles::ConnectionHandle;
 use super::resolved_type::ResolvedType;
 use super::table_function::TableOutput;
 use super::vector_reader::Chunk;
-use super::{c_text, ffi, take_text, text_from, LogicalType, OwnedChunk, VECTOR_SIZE};
+use super::{c_text, ffi, take_text, text_from, Error, LogicalType, OwnedChunk, VECTOR_SIZE};
 use std::sync::{Arc, Weak};
 
 /// A prepared statement with named parameters.
@@ -42,7 +42,7 @@ impl Statement {
         &self,
         name: &str,
         bind: impl FnOnce(ffi::duckdb_prepared_statement, ffi::idx_t) -> ffi::duckdb_state,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
         let text = c_text(name);
         let mut index = 0;
         // SAFETY: the statement is live.
@@ -54,31 +54,31 @@ impl Statement {
         if bind(self.raw, index) == ffi::DuckDBSuccess {
             return Ok(());
         }
-        Err(format!("the parameter ${name} cannot be bound"))
+        Err(Error::new(format!("the parameter ${name} cannot be bound")))
     }
 
-    pub fn bind_text(&self, name: &str, value: &str) -> Result<(), String> {
+    pub fn bind_text(&self, name: &str, value: &str) -> Result<(), Error> {
         // SAFETY: the statement is live; the text is copied.
         self.bind(name, |raw, index| unsafe {
             ffi::duckdb_bind_varchar_length(raw, index, value.as_ptr().cast(), value.len() as u64)
         })
     }
 
-    pub fn bind_null(&self, name: &str) -> Result<(), String> {
+    pub fn bind_null(&self, name: &str) -> Result<(), Error> {
         // SAFETY: the statement is live.
         self.bind(name, |raw, index| unsafe {
             ffi::duckdb_bind_null(raw, index)
         })
     }
 
-    pub fn bind_i64(&self, name: &str, value: i64) -> Result<(), String> {
+    pub fn bind_i64(&self, name: &str, value: i64) -> Result<(), Error> {
         // SAFETY: the statement is live.
         self.bind(name, |raw, index| unsafe {
             ffi::duckdb_bind_int64(raw, index, value)
         })
     }
 
-    pub fn bind_f64(&self, name: &str, value: f64) -> Result<(), String> {
+    pub fn bind_f64(&self, name: &str, value: f64) -> Result<(), Error> {
         // SAFETY: the statement is live.
         self.bind(name, |raw, index| unsafe {
             ffi::duckdb_bind_double(raw, index, value)
@@ -86,7 +86,7 @@ impl Statement {
     }
 
     /// Binds a TIMESTAMP WITH TIME ZONE from microseconds since 1970.
-    pub fn bind_timestamp(&self, name: &str, micros: i64) -> Result<(), String> {
+    pub fn bind_timestamp(&self, name: &str, micros: i64) -> Result<(), Error> {
         // SAFETY: the statement is live.
         self.bind(name, |raw, index| unsafe {
             ffi::duckdb_bind_timestamp_tz(raw, index, ffi::duckdb_timestamp { micros })
@@ -101,13 +101,13 @@ impl Statement {
     }
 
     /// Runs the statement; rows are produced as they are read.
-    pub fn execute(self) -> Result<Rows, String> {
+    pub fn execute(self) -> Result<Rows, Error> {
         // SAFETY: the statement is live; the result is destroyed on every path.
         unsafe {
             let mut result = std::mem::zeroed::<ffi::duckdb_result>();
             let state = ffi::duckdb_execute_prepared_streaming(self.raw, &mut result);
             if state != ffi::DuckDBSuccess {
-                let error = text_from(ffi::duckdb_result_error(&mut result));
+                let error = Error::of_result(&mut result);
                 ffi::duckdb_destroy_result(&mut result);
                 return Err(error);
             }
@@ -167,18 +167,19 @@ impl Rows {
         }
     }
 
-    fn fetch(&mut self) -> Result<Option<FetchedChunk>, String> {
+    fn fetch(&mut self) -> Result<Option<FetchedChunk>, Error> {
         // SAFETY: the result is live; the chunk becomes ours.
         let raw = unsafe { ffi::duckdb_fetch_chunk(self.result) };
         if !raw.is_null() {
             return Ok(Some(FetchedChunk { raw }));
         }
         // SAFETY: the result is live; the text is borrowed from it and copied at once.
-        let error = unsafe { text_from(ffi::duckdb_result_error(&mut self.result)) };
-        if error.is_empty() {
-            Ok(None)
-        } else {
-            Err(error)
+        unsafe {
+            if text_from(ffi::duckdb_result_error(&mut self.result)).is_empty() {
+                Ok(None)
+            } else {
+                Err(Error::of_result(&mut self.result))
+            }
         }
     }
 
@@ -188,7 +189,7 @@ impl Rows {
         &mut self,
         output: &mut TableOutput,
         columns: &[usize],
-    ) -> Result<usize, String> {
+    ) -> Result<usize, Error> {
         loop {
             let Some(chunk) = self.fetch()? else {
                 return Ok(0);
@@ -215,7 +216,7 @@ impl Rows {
     }
 
     /// The number in the first cell, such as count(*) gives or DuckDB answers to a DELETE; 0 where there is none.
-    pub fn count(&mut self) -> Result<usize, String> {
+    pub fn count(&mut self) -> Result<usize, Error> {
         Ok(match self.collect()?.first().map(Vec::as_slice) {
             Some([Cell::Integer(count)]) => usize::try_from(*count).unwrap_or(0),
             _ => 0,
@@ -223,14 +224,14 @@ impl Rows {
     }
 
     /// All rows that are left, for results that are known to be small.
-    pub fn collect(&mut self) -> Result<Vec<Vec<Cell<'static>>>, String> {
+    pub fn collect(&mut self) -> Result<Vec<Vec<Cell<'static>>>, Error> {
         let types = self.types();
         let resolved_types: Vec<ResolvedType> = types.iter().map(ResolvedType::of).collect();
         if resolved_types
             .iter()
             .any(|resolved_type| !matches!(resolved_type, ResolvedType::Plain(_)))
         {
-            return Err("a nested column cannot be read here".into());
+            return Err(Error::new("a nested column cannot be read here"));
         }
         let mut rows = Vec::new();
         while let Some(flat) = self.next_flat(&types)? {
@@ -240,7 +241,9 @@ impl Rows {
                 let cells = (0..resolved_types.len()).map(|index| {
                     Ok(match view.column(index).cell(row) {
                         Cell::Text(text) => Cell::Text(text.into_owned().into()),
-                        Cell::NotUtf8(bytes) => return Err(format!("a text is {bytes}")),
+                        Cell::NotUtf8(bytes) => {
+                            return Err(Error::new(format!("a text is {bytes}")))
+                        }
                         Cell::Null => Cell::Null,
                         Cell::Boolean(value) => Cell::Boolean(value),
                         Cell::Integer(value) => Cell::Integer(value),
@@ -251,7 +254,7 @@ impl Rows {
                         Cell::Other(value) => Cell::Other(value),
                     })
                 });
-                rows.push(cells.collect::<Result<_, String>>()?);
+                rows.push(cells.collect::<Result<_, Error>>()?);
             }
         }
         Ok(rows)
@@ -259,10 +262,7 @@ impl Rows {
 
     /// The next chunk, where one is left. A fetched one may hold constant or dictionary vectors; a copy into flat ones can
     /// be read row by row.
-    pub(super) fn next_flat(
-        &mut self,
-        types: &[LogicalType],
-    ) -> Result<Option<OwnedChunk>, String> {
+    pub(super) fn next_flat(&mut self, types: &[LogicalType]) -> Result<Option<OwnedChunk>, Error> {
         let Some(chunk) = self.fetch()? else {
             return Ok(None);
         };

@@ -2,6 +2,7 @@
 
 use super::command::Command;
 use super::engine::Engine;
+use super::error::Error;
 use super::shared::Shared;
 use crate::alerts::{Evaluation, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
 use crate::caller;
@@ -19,27 +20,26 @@ pub struct Alert {
 }
 
 impl Shared {
-    pub fn alert_rules(&self) -> Result<Vec<Rule>, String> {
-        self.begin(|| self.reader()?.rules())
+    pub fn alert_rules(&self) -> Result<Vec<Rule>, Error> {
+        self.begin(|| Ok(self.reader()?.rules()?))
     }
 
     /// Every enabled rule, those that fire first. An error where they take longer than [`ALERTS_TIME_MAX`].
-    pub fn alerts(&self) -> Result<Vec<Alert>, String> {
+    pub fn alerts(&self) -> Result<Vec<Alert>, Error> {
         let until = Instant::now() + ALERTS_TIME_MAX;
         let evaluated = caller::within(ALERTS_TIME_MAX, || self.begin(|| self.evaluate()));
         evaluated.map_err(|error| {
             if Instant::now() < until {
                 return error;
             }
-            format!(
-                "the alert rules take more than {} s: give those of long periods a shorter one, or patterns that fewer \
-                 operations match ({error})",
-                ALERTS_TIME_MAX.as_secs()
-            )
+            Error::AlertsTakeLong {
+                limit: ALERTS_TIME_MAX,
+                error: error.into(),
+            }
         })
     }
 
-    fn evaluate(&self) -> Result<Vec<Alert>, String> {
+    fn evaluate(&self) -> Result<Vec<Alert>, Error> {
         let reader = self.read(None)?;
         let place = self.status().place;
         let history = self.sampler.history(place.path());
@@ -50,7 +50,10 @@ impl Shared {
                 Source::Process => evaluate_process(&rule, &history, now_us),
                 _ => self
                     .evaluate_operations(&rule, &reader, now_us)
-                    .map_err(|error| format!("rule {}: {error}", rule.name))?,
+                    .map_err(|error| Error::Rule {
+                        name: rule.name.clone(),
+                        error: error.into(),
+                    })?,
             };
             alerts.push(Alert { rule, evaluation });
         }
@@ -64,7 +67,7 @@ impl Shared {
         rule: &Rule,
         reader: &Reader,
         now_us: i64,
-    ) -> Result<Evaluation, String> {
+    ) -> Result<Evaluation, Error> {
         let opened_us = self.sampler.opened_us;
         let measure = |times| reader.measure(rule, times, opened_us, &self.callers);
         let now = measure(Times::only(now_us))?;
@@ -76,7 +79,7 @@ impl Shared {
         // Whether it fires is decided by what was then. Where a busy log is too much for the memory of the private
         // instance, it shows as active since a later time.
         let mut values = match measure(Times::back(rule, now_us)) {
-            Err(error) if caller::has_given_up() => return Err(error),
+            Err(error) if caller::has_given_up() => return Err(error.into()),
             values => values.unwrap_or_default(),
         };
         values.extend(now);
@@ -91,11 +94,11 @@ impl Shared {
 
 impl Engine {
     /// Adds or changes a rule; the rule as it is then.
-    pub fn change_alert_rule(&self, name: &str, change: RuleChange) -> Result<Rule, String> {
+    pub fn change_alert_rule(&self, name: &str, change: RuleChange) -> Result<Rule, Error> {
         self.ask(|reply| Command::ChangeRule(name.to_owned(), Box::new(change), reply))?
     }
 
-    pub fn drop_alert_rule(&self, name: &str) -> Result<(), String> {
+    pub fn drop_alert_rule(&self, name: &str) -> Result<(), Error> {
         self.ask(|reply| Command::DropRule(name.to_owned(), reply))?
     }
 }

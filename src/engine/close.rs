@@ -21,7 +21,7 @@ impl Drop for Engine {
         self.shared.queue.be_lenient(true);
         self.interrupt_spans(true);
         if let Err(error) = self.shared.spans.close() {
-            self.shared.note(error);
+            self.shared.note(error.to_string());
         }
         self.shared.queue.shut_down();
         if let Some(writer) = lock(&self.writer).take() {

@@ -4,6 +4,7 @@
 //! the last one drops it, and everything accepted is committed and the file closed before that returns.
 
 use super::command::Command;
+use super::error::Error;
 use super::log::Status;
 use super::recorded::Recorded;
 use super::rules::rules;
@@ -40,14 +41,13 @@ pub struct Engine {
 impl Engine {
     /// Refuses in a forked child, and is asked before anything else: there, locks may be held for good by threads that
     /// the child does not have.
-    pub fn check_process(&self) -> Result<(), String> {
+    pub fn check_process(&self) -> Result<(), Error> {
         if self.process == crate::system::process::id() {
             return Ok(());
         }
-        Err(format!(
-            "this process was forked from process {}, which the log belongs to; open the database anew here",
-            self.process
-        ))
+        Err(Error::Forked {
+            owner: self.process,
+        })
     }
 
     /// Accepts operations: what is recorded when this returns is in the log's order. Large batches are accepted in parts;
@@ -96,7 +96,7 @@ impl Engine {
     }
 
     /// Commits what waits, with the settings and the metrics that have changed; returns how many operations that were.
-    pub fn flush(&self) -> Result<u64, String> {
+    pub fn flush(&self) -> Result<u64, Error> {
         let operations = self.shared.flush()?;
         self.ask(Command::Flush)??;
         Ok(operations)
@@ -128,7 +128,7 @@ impl Engine {
         self.shared.note(note);
     }
 
-    pub fn purge(&self) -> Result<Purged, String> {
+    pub fn purge(&self) -> Result<Purged, Error> {
         self.shared.flush()?;
         self.ask(Command::Purge)?
     }
@@ -141,7 +141,7 @@ impl Engine {
     pub(super) fn ask<T>(
         &self,
         command: impl FnOnce(mpsc::Sender<T>) -> Command,
-    ) -> Result<T, String> {
+    ) -> Result<T, Error> {
         let (reply, answer) = mpsc::channel();
         self.send(command(reply));
         self.shared.await_answer(&answer)

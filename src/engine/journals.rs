@@ -1,5 +1,6 @@
 //! The journals of a log: taking their lock and opening them.
 
+use super::error::Error;
 use crate::files::OwnerLock;
 use crate::journal::{self, Journal, Limits, Recovery};
 use crate::spool::SPOOL_LIMITS;
@@ -13,36 +14,30 @@ pub(super) fn take_lock(path: &Path) -> Result<Option<OwnerLock>, OpenError> {
     store::check(path)?;
     match journal::take_lock(path) {
         Ok(lock) => Ok(Some(lock)),
-        Err(error @ journal::OpenError::Held { .. }) => Err(OpenError::Locked(error.to_string())),
+        Err(error @ journal::OpenError::Held { .. }) => Err(OpenError::locked(error)),
         Err(_) => Ok(None),
     }
-}
-
-pub(super) fn unusable(error: journal::OpenError) -> String {
-    format!("its journal cannot be used: {error}")
 }
 
 /// The journal beside a log in a file, with what the store has not committed of it.
 pub(super) fn open_journal(
     place: &Place,
     next_seq: u64,
-) -> Result<Option<(Journal, Recovery)>, String> {
+) -> Result<Option<(Journal, Recovery)>, Error> {
     let Some(path) = place.path() else {
         return Ok(None);
     };
     Journal::open(path, next_seq, Limits::default())
         .map(Some)
-        .map_err(unusable)
+        .map_err(Error::Journal)
 }
 
 /// The journal in which a guest keeps its records for the log's owner.
-pub(super) fn open_spool(
-    path: &Path,
-    next_seq: u64,
-) -> Result<Option<(Journal, Recovery)>, String> {
+pub(super) fn open_spool(path: &Path, next_seq: u64) -> Result<Option<(Journal, Recovery)>, Error> {
     let open = || Journal::open(path, next_seq, SPOOL_LIMITS);
     // A fault that passes is no reason to lose what a whole process records.
-    open().or_else(|_| open()).map(Some).map_err(|error| {
-        format!("records cannot be kept for the log's owner; they end with this process ({error})")
-    })
+    open()
+        .or_else(|_| open())
+        .map(Some)
+        .map_err(Error::GuestJournal)
 }

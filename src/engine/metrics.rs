@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::rules::rules;
 use super::shared::Shared;
 use crate::locks::read;
-use crate::metrics::{Family, Metrics, Registry, Rules};
+use crate::metrics::{Metrics, Registry, Rules, Updates};
 use crate::record::{Batch, Stamp};
 use std::path::Path;
 
@@ -60,18 +60,14 @@ impl Engine {
         &self.shared.metrics.registry
     }
 
-    /// Has a service's metrics changed: `update` is given how many label sets a metric may have, and says how many values
-    /// it folded and what it has changed.
-    pub fn publish<'a, F>(&self, update: impl FnOnce(usize) -> (u64, F))
-    where
-        F: Iterator<Item = &'a Family>,
-    {
+    /// Changes a service's metrics.
+    pub fn publish(&self, updates: &mut Updates) {
         let max_series = read(&self.shared.settings).max_series();
         let metrics = &self.shared.metrics;
-        let (folded, changed) = update(max_series);
-        metrics.own.engine.folded_updates.inc_by(folded);
+        let overflowed = updates.apply(max_series);
+        metrics.own.engine.overflowed_updates.inc_by(overflowed);
         let mut unsaved = false;
-        for family in changed {
+        for family in updates.families() {
             unsaved |= metrics.registry.touched(family);
         }
         if unsaved {

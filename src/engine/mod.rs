@@ -5,6 +5,7 @@ mod close;
 mod command;
 #[allow(clippy::module_inception)]
 mod engine;
+mod error;
 pub mod health;
 mod journals;
 mod log;
@@ -25,5 +26,6 @@ mod spans;
 mod writer;
 
 pub use engine::Engine;
+pub use error::Error;
 pub use log::Status;
 pub use shared::Shared;

@@ -2,21 +2,21 @@
 
 use super::command::Command;
 use super::engine::Engine;
-use super::notes::stopped;
+use super::error::Error;
 use super::registry;
 use crate::locks::lock;
-use crate::store::{OpenError, Place};
+use crate::store::Place;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 impl Engine {
     /// Moves the log to another file; returns how many rows moved. A move goes on where the caller gives up.
-    pub fn move_to(&self, path: &Path) -> Result<u64, String> {
+    pub fn move_to(&self, path: &Path) -> Result<u64, Error> {
         crate::store::check_given(path)?;
-        let path = crate::store::resolve(path).map_err(OpenError::into_text)?;
+        let path = crate::store::resolve(path)?;
         self.flush()?;
         if self.status().place == Place::File(path.clone()) {
-            return Err(format!("the log is already in {}", path.display()));
+            return Err(Error::AlreadyThere { path });
         }
         let claimed = !lock(&self.registered).contains(&path);
         if claimed {
@@ -25,27 +25,29 @@ impl Engine {
         }
         let (reply, answer) = mpsc::channel();
         self.send(Command::Move(path.clone(), reply));
-        let moved = self.shared.await_answer(&answer);
-        if let (Err(reason), Some(_)) = (&moved, self.shared.gives_up()) {
-            let engine = self.this.get().cloned().unwrap_or_default();
-            let _ = std::thread::Builder::new()
-                .name("oplog-move".into())
-                .spawn(move || {
-                    let moved = answer.recv().map_err(|_| stopped()).and_then(|moved| moved);
-                    if let Some(engine) = engine.upgrade() {
-                        engine.arrived(path, claimed, &moved);
-                    }
+        let moved = match self.shared.await_answer(&answer) {
+            Ok(moved) => moved,
+            Err(error) if self.shared.gives_up().is_some() => {
+                let engine = self.this.get().cloned().unwrap_or_default();
+                let _ = std::thread::Builder::new()
+                    .name("oplog-move".into())
+                    .spawn(move || {
+                        let moved = answer.recv().unwrap_or(Err(Error::Stopped));
+                        if let Some(engine) = engine.upgrade() {
+                            engine.arrived(path, claimed, &moved);
+                        }
+                    });
+                return Err(Error::MovesOn {
+                    error: error.into(),
                 });
-            return Err(format!(
-                "{reason}; the log moves on, FROM oplog_status() shows where it is"
-            ));
-        }
-        let moved = moved.and_then(|moved| moved);
+            }
+            Err(error) => Err(error),
+        };
         self.arrived(path, claimed, &moved);
         moved
     }
 
-    fn arrived(&self, path: PathBuf, claimed: bool, moved: &Result<u64, String>) {
+    fn arrived(&self, path: PathBuf, claimed: bool, moved: &Result<u64, Error>) {
         // A process that is gone may have left some there.
         self.interrupt_spans(false);
         if claimed && moved.is_err() {

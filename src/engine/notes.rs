@@ -1,13 +1,8 @@
 //! What there is to say about a log.
 
-use crate::calendar::format_time;
 use crate::journal::Recovery;
 use crate::store;
 use std::path::Path;
-
-pub(super) fn stopped() -> String {
-    "the writer has stopped; FROM oplog_status() says why".into()
-}
 
 /// Makes a log no more open than the file of a host; what there is to say where that cannot be done.
 pub(super) fn keep_private(log: &Path, host: &Path) -> Option<String> {
@@ -17,17 +12,6 @@ pub(super) fn keep_private(log: &Path, host: &Path) -> Option<String> {
         log.display(),
         host.display()
     ))
-}
-
-/// What a question is told that would be answered without the newest operations.
-pub(super) fn missing(error: &str, missing_us: i64) -> String {
-    if missing_us == i64::MIN {
-        return format!("{error}; it is not known how old the operations are that wait for it");
-    }
-    let since = format_time(missing_us);
-    format!(
-        "{error}; operations from {since} on are missing, and oplog_operations(until := '{since}') is about those before"
-    )
 }
 
 /// What a recovery has to say beyond its figures.

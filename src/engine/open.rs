@@ -2,7 +2,8 @@
 
 use super::close::let_go;
 use super::engine::{Engine, WriterThread};
-use super::journals::{open_journal, open_spool, take_lock, unusable};
+use super::error::Error;
+use super::journals::{open_journal, open_spool, take_lock};
 use super::log::{Log, Role};
 use super::notes::{describe, keep_private};
 use super::pulse::Pulse;
@@ -30,7 +31,7 @@ pub const PATH_VARIABLE: &str = "OPLOG_PATH";
 impl Engine {
     /// The engine for a host whose database file is `host_path`, none for one in memory. Hosts in one process whose log
     /// is the same file share one engine.
-    pub fn open(host_path: Option<&Path>) -> Result<Arc<Self>, String> {
+    pub fn open(host_path: Option<&Path>) -> Result<Arc<Self>, Error> {
         let wanted = match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
             Some(path) => place_named(PathBuf::from(path)),
             None => host_path.map_or(Ok(Place::Memory), place_beside),
@@ -42,8 +43,8 @@ impl Engine {
                 let opened = registry::get_or_open(&path, || Self::start(Ok(&place), host_path))?;
                 opened.map_or_else(
                     || {
-                        let hangs = "it is still being closed here, by a writer that hangs".into();
-                        let error = OpenError::Unusable(hangs);
+                        let hangs = "it is still being closed here, by a writer that hangs";
+                        let error = OpenError::unusable(hangs);
                         Self::start(Err(Unwanted { path, error }), host_path).map(Self::shared)
                     },
                     Ok,
@@ -79,7 +80,7 @@ impl Engine {
         engine
     }
 
-    fn start(wanted: Result<&Place, Unwanted>, host: Option<&Path>) -> Result<Self, String> {
+    fn start(wanted: Result<&Place, Unwanted>, host: Option<&Path>) -> Result<Self, Error> {
         let wanted_place = wanted.as_ref().ok().copied();
         let (opened, role, journaled) = match wanted {
             Ok(place) => match open_with_journal(place, host) {
@@ -109,8 +110,8 @@ impl Engine {
         };
         let journaled = match &spool {
             None => journaled,
-            Some(spool) => open_spool(spool, next_seq).unwrap_or_else(|note| {
-                notes.push(note);
+            Some(spool) => open_spool(spool, next_seq).unwrap_or_else(|error| {
+                notes.push(error.to_string());
                 None
             }),
         };
@@ -127,8 +128,8 @@ impl Engine {
                 notes.extend(found.note);
                 Spans::new(file, found.interrupted)
             }
-            Err(note) => {
-                notes.push(note);
+            Err(error) => {
+                notes.push(error.to_string());
                 Spans::default()
             }
         };
@@ -181,7 +182,7 @@ impl Engine {
                 }
                 drop(ending);
             })
-            .map_err(|error| format!("oplog: cannot start the writer thread: {error}"))?;
+            .map_err(Error::Thread)?;
         let engine = Self {
             process: crate::system::process::id(),
             shared,
@@ -204,7 +205,6 @@ struct Unwanted {
 /// Where the log should be by a path that somebody has named.
 fn place_named(path: PathBuf) -> Result<Place, Unwanted> {
     store::check_given(&path)
-        .map_err(OpenError::Unusable)
         .and_then(|()| store::resolve(&path))
         .map(Place::File)
         .map_err(|error| Unwanted { path, error })
@@ -234,17 +234,17 @@ fn open_with_journal(
         // Before there is anything in its journal.
         opened.notes.extend(keep_private(log, host));
     }
-    let next_seq = opened.store.next_seq().map_err(OpenError::Unusable)?;
+    let next_seq = opened.store.next_seq().map_err(OpenError::unusable)?;
     let place = opened.store.place();
     let journaled = match (lock, place.path()) {
         (Some(lock), Some(path)) if place == wanted => {
             Journal::open_locked(lock, path, next_seq, Limits::default())
                 .map(Some)
-                .map_err(unusable)
+                .map_err(Error::Journal)
         }
         _ => open_journal(place, next_seq),
     };
-    let journaled = journaled.map_err(OpenError::Unusable)?;
+    let journaled = journaled.map_err(OpenError::unusable)?;
     if let Err(error) = relocate::fetch_spans(&opened.store) {
         let note = format!("spans that ran at the log's old place are left there: {error}");
         opened.notes.push(note);
@@ -253,8 +253,8 @@ fn open_with_journal(
 }
 
 /// A log in memory in place of one that cannot be opened, and why.
-fn fall_back(error: OpenError, wanted: &Path) -> Result<(Opened, Role), String> {
-    let mut opened = store::open(&Place::Memory).map_err(OpenError::into_text)?;
+fn fall_back(error: OpenError, wanted: &Path) -> Result<(Opened, Role), Error> {
+    let mut opened = store::open(&Place::Memory)?;
     let path = wanted.display();
     let (role, note) = match error {
         OpenError::Locked(_) => (

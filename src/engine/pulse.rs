@@ -7,14 +7,11 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A writer that has not had the processor for so long hangs: idle, it wakes up more often.
-const HUNG_AFTER: Duration = Duration::from_secs(10);
+pub const HUNG_AFTER: Duration = Duration::from_secs(10);
 /// How long its end is waited for in any case, and where nobody can know whether it gets on.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(300);
 const BLIND_CLOSE_TIME_MAX: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// What is said to whoever waits for a writer that hangs.
-pub const HANGS: &str = "the writer has not moved for 10 s: it waits for a file or a disk, and goes on when that answers; FROM oplog_status() shows how the log is";
 
 /// The writer's signs of life, looked at by those who wait for it.
 #[derive(Default)]

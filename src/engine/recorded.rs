@@ -1,5 +1,6 @@
 //! What became of a batch: the ids of the operations that are recorded, and why others are not.
 
+use super::error::Error;
 use crate::record::IdRange;
 
 #[derive(Default)]
@@ -7,11 +8,11 @@ pub struct Recorded {
     /// Each part's first row behind it, and its ids. One part is the rule.
     parts: Vec<(usize, IdRange)>,
     /// Why the rest was refused.
-    pub refused: Option<String>,
+    pub refused: Option<Error>,
 }
 
 impl Recorded {
-    pub(super) fn add(&mut self, rows: usize, accepted: Result<IdRange, String>) {
+    pub(super) fn add(&mut self, rows: usize, accepted: Result<IdRange, Error>) {
         match accepted {
             Ok(ids) => self.parts.push((self.rows() + rows, ids)),
             Err(error) => self.refused = Some(error),
@@ -41,7 +42,7 @@ mod tests {
         let mut recorded = Recorded::default();
         recorded.add(2, Ok(IdRange::starting_at(100)));
         recorded.add(3, Ok(IdRange::starting_at(200)));
-        recorded.add(4, Err("full".into()));
+        recorded.add(4, Err(Error::Stopped));
         let first = |start, row| Some(IdRange::starting_at(start).id(row));
         assert_eq!(recorded.rows(), 5);
         assert_eq!(recorded.id(0), first(100, 0));
@@ -49,6 +50,6 @@ mod tests {
         assert_eq!(recorded.id(2), first(200, 0));
         assert_eq!(recorded.id(4), first(200, 2));
         assert_eq!(recorded.id(5), None);
-        assert_eq!(recorded.refused.as_deref(), Some("full"));
+        assert!(matches!(recorded.refused, Some(Error::Stopped)));
     }
 }

@@ -4,6 +4,7 @@
 //! apart, and two that write one file would destroy it.
 
 use super::engine::Engine;
+use super::error::Error;
 use super::log::Role;
 use crate::caller::LOOK_INTERVAL;
 use crate::locks::{lock, wait_at_most};
@@ -30,8 +31,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// takes too long.
 pub fn get_or_open(
     path: &Path,
-    start: impl FnOnce() -> Result<Engine, String>,
-) -> Result<Option<Arc<Engine>>, String> {
+    start: impl FnOnce() -> Result<Engine, Error>,
+) -> Result<Option<Arc<Engine>>, Error> {
     let until = Instant::now() + WAIT_MAX;
     let mut engines = lock(&OPEN.engines);
     while let Some(engine) = engines.get(path) {
@@ -86,13 +87,12 @@ pub fn get_or_open(
 }
 
 /// Takes a path for an engine that moves there.
-pub fn claim(path: &Path, engine: Option<&Weak<Engine>>) -> Result<(), String> {
+pub fn claim(path: &Path, engine: Option<&Weak<Engine>>) -> Result<(), Error> {
     let mut engines = lock(&OPEN.engines);
     if engines.contains_key(path) {
-        return Err(format!(
-            "{} is the log of another database in this process; give another path",
-            path.display()
-        ));
+        return Err(Error::Taken {
+            path: path.to_path_buf(),
+        });
     }
     engines.insert(path.to_path_buf(), engine.cloned().unwrap_or_default());
     Ok(())

@@ -1,6 +1,7 @@
 //! A log that moves, and one that has moved: the steps of `store::relocate` with the journals and the spans beside both
 //! places.
 
+use super::error::Error;
 use super::journals::open_journal;
 use super::rules::rules;
 use crate::files::{has_spans, OwnerLock};
@@ -51,12 +52,11 @@ pub struct Doubt {
 impl Doubt {
     /// Finds out whether the log has arrived; `source` is the log at the old place, opened anew. Where it has not, the
     /// source goes on.
-    pub fn settle(&mut self, source: &Store) -> Result<Option<Arrived>, String> {
-        let target = source
-            .open_target_again(&self.target)
-            .map_err(OpenError::into_text)?;
+    pub fn settle(&mut self, source: &Store) -> Result<Option<Arrived>, Error> {
+        let target = source.open_target_again(&self.target)?;
         if !target.has_taken_over(&self.copying)? {
-            return target.detach().map(|()| None);
+            target.detach()?;
+            return Ok(None);
         }
         let next_seq = target.next_seq()?;
         let moved = source.operations()?;
@@ -75,8 +75,8 @@ impl Doubt {
 
 impl Transfer {
     /// Opens the target and finds out whether the log can go there. Where it cannot, nothing has changed.
-    pub fn begin(source: &Store, path: &Path, rules: &Rules) -> Result<Self, String> {
-        let mut target = source.open_beside(path).map_err(OpenError::into_text)?;
+    pub fn begin(source: &Store, path: &Path, rules: &Rules) -> Result<Self, Error> {
+        let mut target = source.open_beside(path)?;
         match Self::prepare(source, &mut target, rules) {
             Ok((recovery, of_target, journal, copying)) => Ok(Self {
                 target,
@@ -105,7 +105,7 @@ impl Transfer {
             Option<Journal>,
             Copying,
         ),
-        String,
+        Error,
     > {
         settle(source, target)?;
         let recovery = take_in_journal(target, rules)?;
@@ -117,13 +117,13 @@ impl Transfer {
     }
 
     /// Copies a part of what is committed; returns whether there is more.
-    pub fn copy_part(&mut self, source: &Store) -> Result<bool, String> {
-        source.copy_part(&self.target, &mut self.copying, PART_ROWS)
+    pub fn copy_part(&mut self, source: &Store) -> Result<bool, Error> {
+        Ok(source.copy_part(&self.target, &mut self.copying, PART_ROWS)?)
     }
 
     /// Makes the target the log: nothing may be committed to the source from now on. What is left to do to the source is
     /// [`leave`].
-    pub fn complete(self, source: &Store) -> Result<Arrived, Box<(String, Self)>> {
+    pub fn complete(self, source: &Store) -> Result<Arrived, Box<(Error, Self)>> {
         let moved = source
             .intend(&self.target, &self.copying)
             .and_then(|()| source.hand_over(&self.target, &self.copying));
@@ -141,14 +141,15 @@ impl Transfer {
                     of_target: self.of_target,
                 })
             }
-            Err(error) => Err(Box::new((error, self))),
+            Err(error) => Err(Box::new((error.into(), self))),
         }
     }
 
     /// Gives a move up whose last step failed, unless it is open whether it did: an engine that is of no use any more does
     /// not say, and what it has reported to have failed may be in the file all the same.
     pub fn give_up_or_doubt(self, source: &Store) -> Option<Doubt> {
-        if self.target.is_alive() && self.target.has_taken_over(&self.copying) == Ok(false) {
+        let taken_over = self.target.has_taken_over(&self.copying);
+        if self.target.is_alive() && matches!(taken_over, Ok(false)) {
             self.give_up(source);
             return None;
         }
@@ -181,11 +182,11 @@ impl Transfer {
 }
 
 /// Empties a log that has moved, and closes it.
-pub fn leave(source: Store, target: &Store) -> Result<(), String> {
+pub fn leave(source: Store, target: &Store) -> Result<(), Error> {
     let path = target.place().path().unwrap_or(Path::new(""));
     let emptied = source.empty(path);
     target.spill_beside();
-    source.detach().and(emptied)
+    Ok(source.detach().and(emptied)?)
 }
 
 fn name(store: &Store) -> String {
@@ -194,32 +195,32 @@ fn name(store: &Store) -> String {
 }
 
 /// Clears up what a target says of a move of its own that was cut short.
-fn settle(source: &Store, target: &Store) -> Result<(), String> {
+fn settle(source: &Store, target: &Store) -> Result<(), Error> {
     let Some(mark) = target.mark()?.filter(|mark| !mark.is_done) else {
         return Ok(());
     };
     if source.place().path() == Some(mark.target.as_path()) {
         let known = source.knows(&mark)?;
-        return if known {
+        let settled = if known {
             target.empty(&mark.target)
         } else {
             target.forget_mark(&mark)
         };
+        return Ok(settled?);
     }
     let here = target.place().path().unwrap_or(Path::new(""));
     match mark.target_from(here).map(|path| store::peek(&path)) {
-        Some(Ok(meta)) if mark.is_known_to(&meta) => target.empty(&mark.target),
-        Some(Err(OpenError::Locked(_))) => Err(format!(
-            "{} is on its way to {}, which is in use elsewhere: try again when that is closed",
-            name(target),
-            mark.target.display()
-        )),
-        _ => target.forget_mark(&mark),
+        Some(Ok(meta)) if mark.is_known_to(&meta) => Ok(target.empty(&mark.target)?),
+        Some(Err(OpenError::Locked(_))) => Err(Error::OnItsWay {
+            log: name(target),
+            target: mark.target,
+        }),
+        _ => Ok(target.forget_mark(&mark)?),
     }
 }
 
 /// Commits what a process that is gone has left in a log's journal, before anything is put behind it.
-fn take_in_journal(log: &mut Store, rules: &Rules) -> Result<Option<Recovery>, String> {
+fn take_in_journal(log: &mut Store, rules: &Rules) -> Result<Option<Recovery>, Error> {
     let next_seq = log.next_seq()?;
     let Some((journal, recovery)) = open_journal(log.place(), next_seq)? else {
         return Ok(None);
@@ -238,7 +239,7 @@ fn take_in_journal(log: &mut Store, rules: &Rules) -> Result<Option<Recovery>, S
     Ok(Some(recovery))
 }
 
-fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
+fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, Error> {
     let (families, values) = store.totals()?;
     Ok(assemble(&families, &values))
 }
@@ -248,7 +249,7 @@ fn stored_totals(store: &Store) -> Result<Vec<StoredFamily>, String> {
 pub fn open(place: &Place, lock: &mut Option<OwnerLock>) -> Result<Opened, OpenError> {
     let mut opened = store::open(place)?;
     for _ in 0..MOVES_MAX {
-        let mark = opened.store.mark().map_err(OpenError::Unusable)?;
+        let mark = opened.store.mark().map_err(OpenError::unusable)?;
         let Some(mark) = mark else {
             return Ok(opened);
         };
@@ -257,8 +258,8 @@ pub fn open(place: &Place, lock: &mut Option<OwnerLock>) -> Result<Opened, OpenE
             Followed::Stayed(here) => return Ok(here),
         }
     }
-    Err(OpenError::Unusable(
-        "the log was moved in a circle; remove the files, or name one with OPLOG_PATH".into(),
+    Err(OpenError::unusable(
+        "the log was moved in a circle; remove the files, or name one with OPLOG_PATH",
     ))
 }
 
@@ -289,7 +290,7 @@ fn follow(
             opened.notes.push(format!(
                 "the log was moved to {} by oplog_open(), which cannot be used now; records are kept here until it can ({})",
                 path.display(),
-                error.into_text()
+                error
             ));
             return Ok(Followed::Stayed(opened));
         }
@@ -304,7 +305,7 @@ fn follow(
     let target = match opened.store.open_beside(&path) {
         Ok(target) => target,
         Err(error @ OpenError::Locked(_)) => return Err(error),
-        Err(error) => return Err(OpenError::Unusable(error.into_text())),
+        Err(error) => return Err(OpenError::unusable(error)),
     };
     let proven = match is_old {
         true => opened.store.was_copied_to(&target).and_then(|copied| {
@@ -322,7 +323,7 @@ fn follow(
             let note = not_ours(&path);
             return stay(opened, mark, Some(note));
         }
-        Err(error) => return Err(OpenError::Unusable(error)),
+        Err(error) => return Err(OpenError::unusable(error)),
     }
     let Opened {
         store,
@@ -355,7 +356,7 @@ fn stay(mut opened: Opened, mark: &Mark, note: Option<String>) -> Result<Followe
     opened
         .store
         .forget_mark(mark)
-        .map_err(OpenError::Unusable)?;
+        .map_err(OpenError::unusable)?;
     opened.notes.extend(note);
     Ok(Followed::Stayed(opened))
 }
@@ -368,12 +369,11 @@ fn arrive(
     mark: &Mark,
     notes: &mut Vec<String>,
 ) -> Result<Store, OpenError> {
-    let unusable = OpenError::Unusable;
     if !mark.is_done {
-        source.empty(path).map_err(unusable)?;
+        source.empty(path).map_err(OpenError::unusable)?;
     }
     let mut settings = Settings::default();
-    settings.adopt(&source.settings().map_err(unusable)?);
+    settings.adopt(&source.settings().map_err(OpenError::unusable)?);
     let rules = rules(&settings);
     // Its files are deleted with this, where nothing waits in them.
     if let Err(error) = take_in_journal(&mut source, &rules) {
@@ -383,12 +383,12 @@ fn arrive(
         return finish(source, target);
     }
     take_in_spans(&source, &target, notes);
-    if source.is_bare().map_err(unusable)? {
+    if source.is_bare().map_err(OpenError::unusable)? {
         return finish(source, target);
     }
     // Recorded while the new place was not there.
-    target.detach().map_err(unusable)?;
-    let mut transfer = Transfer::begin(&source, path, &rules).map_err(unusable)?;
+    target.detach().map_err(OpenError::unusable)?;
+    let mut transfer = Transfer::begin(&source, path, &rules).map_err(OpenError::unusable)?;
     let arrived = loop {
         match transfer.copy_part(&source) {
             Ok(true) => {}
@@ -399,20 +399,20 @@ fn arrive(
     match arrived {
         Ok(arrived) => {
             drop(arrived.journal);
-            leave(source, &arrived.store).map_err(unusable)?;
+            leave(source, &arrived.store).map_err(OpenError::unusable)?;
             Ok(arrived.store)
         }
         Err(failed) => {
             let (error, transfer) = *failed;
             transfer.give_up(&source);
-            Err(unusable(error))
+            Err(OpenError::unusable(error))
         }
     }
 }
 
 fn finish(source: Store, target: Store) -> Result<Store, OpenError> {
     target.spill_beside();
-    source.detach().map_err(OpenError::Unusable)?;
+    source.detach().map_err(OpenError::unusable)?;
     Ok(target)
 }
 
@@ -431,7 +431,7 @@ fn take_in_spans(source: &Store, target: &Store, notes: &mut Vec<String>) {
 
 /// Fetches the spans that ran at a place that the log has left, where the process ended before it had put them here. The
 /// journal's lock must be held.
-pub fn fetch_spans(log: &Store) -> Result<(), String> {
+pub fn fetch_spans(log: &Store) -> Result<(), Error> {
     let Some(here) = log.place().path() else {
         return Ok(());
     };
@@ -450,13 +450,12 @@ pub fn fetch_spans(log: &Store) -> Result<(), String> {
     Ok(())
 }
 
-fn move_spans(old: &Path, new: &Path) -> Result<(), String> {
-    let text = |error: crate::journal::OpenError| error.to_string();
-    let (mut from, found) = SpanFile::open(old).map_err(text)?;
+fn move_spans(old: &Path, new: &Path) -> Result<(), Error> {
+    let (mut from, found) = SpanFile::open(old).map_err(Error::OpenSpans)?;
     if found.interrupted.is_empty() {
-        return from.remove().map_err(|error| error.to_string());
+        return Ok(from.remove()?);
     }
-    let (mut to, there) = SpanFile::open(new).map_err(text)?;
+    let (mut to, there) = SpanFile::open(new).map_err(Error::OpenSpans)?;
     // Written anew: the process may have died while it made the file, or have put some of them there.
     let spans = there.interrupted.iter().chain(
         found
@@ -465,15 +464,14 @@ fn move_spans(old: &Path, new: &Path) -> Result<(), String> {
             .filter(|span| there.interrupted.iter().all(|other| other.id != span.id)),
     );
     let frames: Vec<u8> = spans.flat_map(started).collect();
-    to.rewrite(&frames, true)
-        .map_err(|error| error.to_string())?;
-    from.remove().map_err(|error| error.to_string())
+    to.rewrite(&frames, true)?;
+    Ok(from.remove()?)
 }
 
 /// The places where spools for this log can be: where it is, and where it was, as far as the log there says that it has
 /// gone here. A path in a file that somebody has sent is no reason to look, and to delete, anywhere else. Whether these are
 /// all of them: a place that is in use for a moment cannot be asked.
-pub fn spool_places(log: &Store) -> Result<(Vec<PathBuf>, bool), String> {
+pub fn spool_places(log: &Store) -> Result<(Vec<PathBuf>, bool), Error> {
     let mut places: Vec<PathBuf> = log
         .place()
         .path()

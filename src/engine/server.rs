@@ -1,6 +1,7 @@
 //! The HTTP server of a log: one at most, whichever of its hosts has started it.
 
 use super::engine::Engine;
+use super::error::Error;
 use super::shared::Shared;
 use crate::locks::lock;
 use crate::serve::{Options, Server, Source};
@@ -13,20 +14,20 @@ impl Engine {
         &self,
         options: Options,
         source: impl FnOnce(Arc<Shared>) -> Arc<dyn Source>,
-    ) -> Result<SocketAddr, String> {
+    ) -> Result<SocketAddr, Error> {
         let mut server = lock(&self.serving.server);
         if let Some(running) = server.as_ref().filter(|server| !server.has_stopped()) {
             if running.is(&options) {
                 return Ok(running.address());
             }
-            return Err(format!(
-                "a server listens on {} already, with other parameters: CALL oplog_serve_stop() first",
-                running.address()
-            ));
+            return Err(Error::Serves {
+                address: running.address(),
+            });
         }
         *server = None;
         let metrics = Arc::clone(&self.shared.metrics.own.serve);
-        let started = Server::start(options, source(Arc::clone(&self.shared)), metrics)?;
+        let started = Server::start(options, source(Arc::clone(&self.shared)), metrics)
+            .map_err(Error::Serve)?;
         Ok(server.insert(started).address())
     }
 

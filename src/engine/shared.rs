@@ -1,9 +1,10 @@
 //! What the functions, the server and the writer ask of an engine without owning it.
 
 use super::command::Command;
+use super::error::Error;
 use super::log::{Log, Role, SpoolFigures, Status};
-use super::notes::{describe, keep_private, missing, stopped};
-use super::pulse::{Pulse, HANGS};
+use super::notes::{describe, keep_private};
+use super::pulse::Pulse;
 use super::sampler::Sampler;
 use crate::caller::{self, Watcher};
 use crate::journal::Recovery;
@@ -50,15 +51,18 @@ impl Shared {
     /// A reader for a question about what ended before `until_us`, or about everything: it sees what was recorded so far.
     /// Where that cannot be committed, a question that ends before all that is missing is answered, and any other is an
     /// error that says from when on it is.
-    pub fn read(&self, until_us: Option<i64>) -> Result<Reader, String> {
+    pub fn read(&self, until_us: Option<i64>) -> Result<Reader, Error> {
         if let Err(error) = self.flush() {
             if caller::has_given_up() {
                 return Err(error);
             }
-            self.note(error.clone());
+            self.note(error.to_string());
             let missing_us = self.queue.oldest_waiting_us();
             if until_us.is_none_or(|until| until > missing_us) {
-                return Err(missing(&error, missing_us));
+                return Err(Error::Missing {
+                    error: error.into(),
+                    since_us: missing_us,
+                });
             }
         }
         self.reader()
@@ -81,11 +85,11 @@ impl Shared {
     }
 
     /// Waits for the writer's answer. Where that is given up, the writer goes on all the same, and the answer is nobody's.
-    pub(super) fn await_answer<T>(&self, answer: &mpsc::Receiver<T>) -> Result<T, String> {
+    pub(super) fn await_answer<T>(&self, answer: &mpsc::Receiver<T>) -> Result<T, Error> {
         loop {
             match answer.recv_timeout(caller::LOOK_INTERVAL) {
                 Ok(answer) => return Ok(answer),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(stopped()),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::Stopped),
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     if let Some(reason) = self.gives_up() {
                         return Err(reason);
@@ -96,33 +100,34 @@ impl Shared {
     }
 
     /// Commits what waits; returns how many operations that were.
-    pub(super) fn flush(&self) -> Result<u64, String> {
+    pub(super) fn flush(&self) -> Result<u64, Error> {
         self.queue.flush_unless(|| self.gives_up())
     }
 
     /// Why nobody waits for the writer any longer, where that is so.
-    pub(super) fn gives_up(&self) -> Option<String> {
+    pub(super) fn gives_up(&self) -> Option<Error> {
         if caller::has_given_up() {
-            return Some(caller::INTERRUPTED.into());
+            return Some(caller::Interrupted.into());
         }
-        self.pulse.hangs().then(|| HANGS.into())
+        self.pulse.hangs().then_some(Error::Hangs)
     }
 
     /// A reader for questions about the log's form, which need no commit.
-    pub fn reader(&self) -> Result<Reader, String> {
+    pub fn reader(&self) -> Result<Reader, Error> {
         let log = read(&self.log);
         log.reader.clone().ok_or_else(|| {
             if log.closed.is_empty() {
-                stopped()
+                Error::Stopped
             } else {
-                log.closed.clone()
+                let reason = log.closed.clone();
+                Error::Closed { reason }
             }
         })
     }
 
     /// Begins an answer with a reader; begins it anew where the log has moved or was opened anew meanwhile. What the reader
     /// reads then is emptied, and closed a moment later: its answer would be an error, or would have no operations.
-    pub fn begin<T>(&self, begin: impl Fn() -> Result<T, String>) -> Result<T, String> {
+    pub fn begin<T, E: From<Error>>(&self, begin: impl Fn() -> Result<T, E>) -> Result<T, E> {
         let exchanged = || read(&self.log).exchanged;
         for _ in 0..BEGINNINGS_MAX {
             let before = exchanged();
@@ -131,9 +136,10 @@ impl Shared {
                 return begun;
             }
         }
-        Err(format!(
-            "the log has moved {BEGINNINGS_MAX} times while this was asked: ask again when it stays where it is"
-        ))
+        Err(Error::MovedMeanwhile {
+            times: BEGINNINGS_MAX,
+        }
+        .into())
     }
 
     pub fn status(&self) -> Status {

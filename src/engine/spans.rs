@@ -1,11 +1,12 @@
 //! Spans: from the call that starts one to its operation in the log.
 
 use super::engine::Engine;
+use super::error::Error;
 use super::shared::Shared;
 use crate::journal::Journal;
 use crate::locks::read;
 use crate::queue::Origin;
-use crate::record::{format_id, parse_id, Batch, Field, IdRange, Source};
+use crate::record::{parse_id, Batch, Field, IdRange, Source};
 use crate::settings::Durability;
 use crate::spans::{age_ms, Claimed, Running};
 use crate::spans::{Orphans, SpanFile, Started};
@@ -23,20 +24,20 @@ pub fn open_spans(
     beside: Option<&Path>,
     journal: Option<&Journal>,
     next_seq: u64,
-) -> Result<(Option<SpanFile>, Orphans), String> {
+) -> Result<(Option<SpanFile>, Orphans), Error> {
     let (Some(path), Some(journal)) = (beside, journal) else {
         return Ok((None, Orphans::default()));
     };
-    let without = |error: String| {
-        format!("the file of spans cannot be used; spans are lost with the process ({error})")
-    };
+    let without = |error: Error| Error::SpanFile(error.into());
     let open = || SpanFile::open(path);
     // A fault that passes does not cost the spans.
     let opened = open().or_else(|_| open()).or_else(|_| open());
-    let (file, mut found) = opened.map_err(|error| without(error.to_string()))?;
+    let (file, mut found) = opened.map_err(|error| without(Error::OpenSpans(error)))?;
     if !found.interrupted.is_empty() {
         let ids: Vec<u128> = found.interrupted.iter().map(|span| span.id).collect();
-        let mut recorded = store.recorded(&ids).map_err(without)?;
+        let mut recorded = store
+            .recorded(&ids)
+            .map_err(|error| without(error.into()))?;
         recorded.extend(journaled_spans(journal, next_seq).map_err(without)?);
         found
             .interrupted
@@ -45,10 +46,10 @@ pub fn open_spans(
     Ok((Some(file), found))
 }
 
-fn journaled_spans(journal: &Journal, from_seq: u64) -> Result<HashSet<u128>, String> {
+fn journaled_spans(journal: &Journal, from_seq: u64) -> Result<HashSet<u128>, Error> {
     let mut reader = journal.reader(from_seq);
     let mut ids = HashSet::new();
-    while let Some((stamp, batch)) = reader.read().map_err(|error| error.to_string())? {
+    while let Some((stamp, batch)) = reader.read()? {
         if batch.source == Source::Span {
             ids.extend((0..batch.rows()).map(|row| stamp.ids.id(row)));
         }
@@ -81,7 +82,7 @@ impl Shared {
     }
 
     /// Records a span of another process that is gone; called by the writer.
-    pub fn interrupt(&self, span: Started) -> Result<(), String> {
+    pub fn interrupt(&self, span: Started) -> Result<(), Error> {
         let mut batch = Arc::unwrap_or_clone(span.batch);
         batch.interrupt_span(span.started_at_us);
         let batch = Arc::new(batch);
@@ -100,7 +101,7 @@ impl Shared {
 
 impl Engine {
     /// Starts a span for each operation, all or none; returns their ids.
-    pub fn start_spans(&self, operations: &Batch) -> Result<Vec<u128>, String> {
+    pub fn start_spans(&self, operations: &Batch) -> Result<Vec<u128>, Error> {
         let now_us = crate::system::clock::now_us();
         let ids = self.shared.queue.take_ids(now_us, operations.rows());
         let spans: Vec<Started> = (0..operations.rows())
@@ -193,7 +194,7 @@ impl Engine {
         &self,
         operations: Vec<(u128, Batch)>,
         durability: Durability,
-    ) -> (usize, Result<(), String>) {
+    ) -> (usize, Result<(), Error>) {
         let queue = &self.shared.queue;
         let rules = self.shared.rules();
         let ids: Vec<u128> = operations.iter().map(|(id, _)| *id).collect();
@@ -211,7 +212,7 @@ impl Engine {
                     self.shared.metrics.count(&batch, &stamp, &rules);
                 }
                 Err(error) => {
-                    outcome = Err(error);
+                    outcome = Err(error.into());
                     break;
                 }
             }
@@ -219,7 +220,7 @@ impl Engine {
         let (recorded, left) = ids.split_at(unsynced.len());
         for unsynced in unsynced {
             // The first one syncs for all.
-            outcome = outcome.and(unsynced.wait());
+            outcome = outcome.and(unsynced.wait().map_err(Error::from));
         }
         if let Err(error) = self.shared.spans.end(recorded) {
             self.note(format!(
@@ -240,20 +241,16 @@ pub struct Finishing<'a> {
 
 impl Finishing<'_> {
     /// Adds a span, with what a row says of it; returns how long it took, in milliseconds.
-    pub fn add(&mut self, id: u128, given: Option<(&Batch, usize)>) -> Result<f64, String> {
+    pub fn add(&mut self, id: u128, given: Option<(&Batch, usize)>) -> Result<f64, Error> {
         let spans = &self.engine.shared.spans;
         let Some(Claimed { span, started }) = spans.claim(id) else {
-            return Err(format!(
-                "id is '{}': no span of this id is running; give what oplog_start returned, once (FROM oplog_active() \
-                 lists what runs)",
-                format_id(id)
-            ));
+            return Err(Error::NoSpan { id });
         };
         let mut operation = Arc::unwrap_or_clone(span.batch);
         if let Some((batch, row)) = given {
             if let Err(problem) = operation.add_to_span(batch, row) {
                 spans.release(&[id]);
-                return Err(problem.to_string());
+                return Err(problem.into());
             }
         }
         let duration_ms = started.map_or(0.0, |started| age_ms(started, self.at));
@@ -263,7 +260,7 @@ impl Finishing<'_> {
     }
 
     /// Records them in the order in which they were added, until that fails; says how many are recorded.
-    pub fn record(mut self) -> (usize, Result<(), String>) {
+    pub fn record(mut self) -> (usize, Result<(), Error>) {
         let operations = std::mem::take(&mut self.operations);
         let durability = self.engine.shared.durability();
         self.engine.record_spans(operations, durability)

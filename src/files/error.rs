@@ -1,14 +1,15 @@
 //! A file operation that failed.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 /// A file operation that failed: what was done, to what, and why not.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {}: {error}", path.display())]
 pub struct FileError {
     pub doing: &'static str,
     pub path: PathBuf,
+    #[source]
     pub error: io::Error,
 }
 
@@ -16,12 +17,5 @@ impl FileError {
     pub fn of(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self { doing, path, error }
-    }
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { doing, path, error } = self;
-        write!(formatter, "cannot {doing} {}: {error}", path.display())
     }
 }

@@ -3,7 +3,7 @@
 use super::table::log_queries;
 use super::table::log_query::LogQuery;
 use super::table::parameters::{from_text, id, Arguments, Parameter};
-use super::table::query::{is_out_of_memory, told, Query};
+use super::table::query::{executed, Failed, Query};
 use crate::calendar::{format_time, Zone};
 use crate::caller::on_behalf_of;
 use crate::duckdb::{ObjectStyle, Written};
@@ -44,18 +44,18 @@ impl Answers {
         };
         let caller = cancel.clone();
         let answered = on_behalf_of(Arc::new(move || caller.is_cancelled()), || {
-            let (watched, mut rows) = self.shared.begin(|| {
+            let (watched, mut rows) = self.shared.begin(|| -> Result<_, Failed> {
                 let statement = query.ask(&self.shared, "*")?;
                 let interrupter = statement.interrupter();
                 let watched = self.shared.callers.watch(move || interrupter.interrupt());
-                let rows = watched.run(|| statement.execute())?;
+                let rows = watched.run(|| executed(statement.execute()))?;
                 Ok((watched, rows))
             })?;
-            watched.run(|| rows.write_objects(&style, out))
+            Ok(watched.run(|| executed(rows.write_objects(&style, out)))?)
         });
-        answered.map_err(|error| match is_out_of_memory(&error) {
-            true => Problem::TooLarge(told(error)),
-            false => Problem::Failed(error),
+        answered.map_err(|error: Failed| match error.is_out_of_memory() {
+            true => Problem::TooLarge(error.to_string()),
+            false => Problem::Failed(error.to_string()),
         })
     }
 

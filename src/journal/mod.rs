@@ -14,7 +14,7 @@ mod sync;
 pub mod tests;
 
 pub use aside::write_aside;
-pub use error::{AppendError, OpenError};
+pub use error::{AppendError, OpenError, ReadError, SyncError};
 pub use frame::{Frame, Scanner, Step};
 pub use journal::Journal;
 pub use reader::{behind, Reader};

@@ -90,7 +90,7 @@ pub struct Family {
 pub struct Lookup {
     pub series: Arc<Series>,
     /// There was no room for them: the series is that of `other`.
-    pub folded: bool,
+    pub overflowed: bool,
 }
 
 impl Family {
@@ -199,7 +199,7 @@ impl Family {
             if let Some(index) = set.index.get(key) {
                 return Lookup {
                     series: Arc::clone(&set.ordered[*index as usize]),
-                    folded: false,
+                    overflowed: false,
                 };
             }
         }
@@ -210,12 +210,12 @@ impl Family {
         if !full || key.is_empty() {
             return Lookup {
                 series: self.get_or_insert(&mut set, key),
-                folded: false,
+                overflowed: false,
             };
         }
         let other = fold();
         Lookup {
-            folded: other != key,
+            overflowed: other != key,
             series: self.get_or_insert(&mut set, &other),
         }
     }

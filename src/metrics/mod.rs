@@ -14,6 +14,8 @@ mod names;
 mod number;
 mod operations;
 mod process;
+#[cfg(test)]
+mod prometheus_oracle;
 mod registry;
 mod render;
 mod rows;
@@ -21,8 +23,9 @@ mod samples;
 mod self_metrics;
 mod series;
 mod totals;
+mod updates;
 
-pub use family::{pack, Family, Kind, REGISTRY_BYTES_MAX};
+pub use family::{pack, Kind, REGISTRY_BYTES_MAX};
 pub use operations::Rules;
 pub use registry::{Registry, StoredFamily, METRICS_MAX};
 pub use render::{Exposition, Format};
@@ -32,6 +35,7 @@ pub use self_metrics::Declaration;
 pub use self_metrics::{Number, SelfMetrics, ServeMetrics};
 pub use series::Stage;
 pub use totals::{assemble, part, Changes, FamilyRow, Totals, ValueRow};
+pub use updates::Updates;
 
 use crate::record::{Batch, Pending, Stamp};
 use operations::OperationMetrics;
@@ -60,9 +64,9 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts accepted operations.
     pub fn count(&self, batch: &Batch, stamp: &Stamp, rules: &Rules) {
-        let folded = self.operations.count(batch, stamp, Stage::Live, rules);
-        if folded > 0 {
-            self.own.engine.folded.inc_by(folded);
+        let overflowed = self.operations.count(batch, stamp, Stage::Live, rules);
+        if overflowed > 0 {
+            self.own.engine.overflowed.inc_by(overflowed);
         }
         let at_seconds = stamp.recorded_at_us as f64 / 1e6;
         self.own.engine.last_operation_seconds.set(at_seconds);

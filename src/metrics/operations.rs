@@ -147,20 +147,20 @@ impl OperationMetrics {
             .min()
     }
 
-    /// Counts a batch; returns how many operations were folded into `other`.
+    /// Counts a batch; returns how many operations had no room and count under `other`.
     pub fn count(&self, batch: &Batch, stamp: &Stamp, stage: Stage, rules: &Rules) -> u64 {
         let max_series = rules.max_series;
         let grouped = group(batch, rules.slow_us);
-        let mut folded = 0;
+        let mut overflowed = 0;
         for group in &grouped.groups {
             let status = LOGGED_STATUSES
                 .iter()
                 .position(|status| *status == group.status)
                 .unwrap_or(0);
             let mut known = lock(&self.known);
-            let (series, operations, command_folded) =
+            let (series, operations, command_overflowed) =
                 self.command(&mut known, group.command, status, max_series);
-            let (project_operations, project_folded) =
+            let (project_operations, project_overflowed) =
                 self.project(&mut known, group.project, group.command, status, max_series);
             drop(known);
             operations.add(stage, group.count as f64);
@@ -177,15 +177,15 @@ impl OperationMetrics {
             series
                 .duration
                 .observe(stage, bounds, &group.seconds, exemplar);
-            if command_folded || project_folded {
-                folded += group.count;
+            if command_overflowed || project_overflowed {
+                overflowed += group.count;
             }
         }
         for ((command, code), count) in grouped.errors {
             let found = self.errors.find([command, code].into_iter(), max_series);
             found.series.add(stage, count as f64);
         }
-        folded
+        overflowed
     }
 
     /// The series of a command, or of `other` where the metric is full.
@@ -204,7 +204,11 @@ impl OperationMetrics {
         let labels = [command, LOGGED_STATUSES[status]];
         let operations = find(&self.operations, labels, max_series);
         // What has no room in one metric has none in the others: a command is either told apart or not.
-        let named = if operations.folded { OTHER } else { command };
+        let named = if operations.overflowed {
+            OTHER
+        } else {
+            command
+        };
         let mut key = Vec::new();
         pack(&mut key, [named].into_iter());
         let find = |family: &Family| family.find_packed(&key, usize::MAX).series;
@@ -215,14 +219,14 @@ impl OperationMetrics {
             bytes_out: find(&self.bytes_out),
             slow: find(&self.slow),
         };
-        if !operations.folded {
+        if !operations.overflowed {
             let (_, by_status) = known
                 .commands
                 .entry(command.to_owned())
                 .or_insert_with(|| (series.clone(), ByStatus::default()));
             by_status[status] = Some(Arc::clone(&operations.series));
         }
-        (series, operations.series, operations.folded)
+        (series, operations.series, operations.overflowed)
     }
 
     fn project(
@@ -243,7 +247,7 @@ impl OperationMetrics {
         }
         let labels = [command, project, LOGGED_STATUSES[status]];
         let found = find(&self.project_operations, labels, max_series);
-        if !found.folded {
+        if !found.overflowed {
             known
                 .projects
                 .entry(project.to_owned())
@@ -251,7 +255,7 @@ impl OperationMetrics {
                 .entry(command.to_owned())
                 .or_default()[status] = Some(Arc::clone(&found.series));
         }
-        (found.series, found.folded)
+        (found.series, found.overflowed)
     }
 }
 
@@ -261,10 +265,10 @@ fn find<const LABELS: usize>(family: &Family, labels: [&str; LABELS], max_series
     let mut key = Vec::with_capacity(64);
     pack(&mut key, labels.into_iter());
     family.find_or_fold(&key, max_series, || {
-        let mut folded = [OTHER; LABELS];
-        folded[LABELS - 1] = labels[LABELS - 1];
+        let mut overflow = [OTHER; LABELS];
+        overflow[LABELS - 1] = labels[LABELS - 1];
         let mut key = Vec::new();
-        pack(&mut key, folded.into_iter());
+        pack(&mut key, overflow.into_iter());
         key
     })
 }

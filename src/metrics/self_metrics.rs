@@ -179,7 +179,7 @@ self_metrics! {
             "Operations that were recorded and cannot be read, because the journal was damaged";
         set_aside: Counter "oplog_set_aside_operations_total", "operations",
             "Operations that could not be stored since LOAD, kept in a file beside the log: notes say which";
-        folded: Counter "oplog_folded_operations_total", "operations",
+        overflowed: Counter "oplog_folded_operations_total", "operations",
             "Operations since LOAD whose metrics count under the label value other, beyond oplog_max_series";
         purged: Counter "oplog_purged_operations_total", "operations",
             "Operations that retention deleted since LOAD";
@@ -189,7 +189,7 @@ self_metrics! {
             "Memory that all metrics take, the text that they make included";
         rejected_updates: Counter "oplog_rejected_metric_updates_total", "updates",
             "Values of a service's metrics since LOAD that were invalid, with oplog_strict = false";
-        folded_updates: Counter "oplog_folded_metric_updates_total", "updates",
+        overflowed_updates: Counter "oplog_folded_metric_updates_total", "updates",
             "Values of a service's metrics since LOAD that count under the label value other";
     }
 }

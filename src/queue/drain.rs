@@ -1,5 +1,6 @@
 //! The writer's side of the queue: waiting for work, taking it, and what came of it.
 
+use super::error::Error;
 use super::queue::{Queue, Wake, READ_BACK_BYTES, SPARE_BATCHES_MAX, SPARE_ROWS_MIN, WAKE_BYTES};
 use crate::journal::Journal;
 use crate::locks::{lock, wait_at_most};
@@ -44,7 +45,7 @@ impl Queue {
 
     /// Takes what waits, in order: what memory holds, or else a part of what the journal does. It still counts against
     /// the limit until [`Queue::committed`] or [`Queue::failed`].
-    pub fn take(&self) -> Result<Vec<Pending>, String> {
+    pub fn take(&self) -> Result<Vec<Pending>, Error> {
         let mut guard = self.lock();
         let state = &mut guard.0;
         if !state.pending.is_empty() {
@@ -67,7 +68,7 @@ impl Queue {
         self.read_back(&journal, from)
     }
 
-    fn read_back(&self, journal: &Journal, from: u64) -> Result<Vec<Pending>, String> {
+    fn read_back(&self, journal: &Journal, from: u64) -> Result<Vec<Pending>, Error> {
         let mut slot = lock(&self.reader);
         let reader = slot.get_or_insert_with(|| journal.reader(from));
         let mut batches: Vec<Pending> = Vec::new();
@@ -86,7 +87,7 @@ impl Queue {
                 Ok(None) => at_end = true,
                 // What was read so far is committed first; the same place is tried again then.
                 Err(_) if !batches.is_empty() => break,
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(error.into()),
             }
         }
         let rest = batches.split_off(fitting(&batches, COMMIT_MAX));

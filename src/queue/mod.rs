@@ -4,6 +4,7 @@
 //! Memory holds what waits, up to a limit; beyond it the journal alone does, and the writer reads it back from there.
 
 mod drain;
+mod error;
 mod health;
 #[allow(clippy::module_inception)]
 mod queue;
@@ -13,5 +14,6 @@ mod room;
 mod tests;
 mod waiting;
 
+pub use error::Error;
 pub use health::QueueHealth;
 pub use queue::{Origin, Queue, QueueFigures, QUEUE_BYTES_MAX};

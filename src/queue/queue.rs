@@ -1,5 +1,6 @@
 //! The queue itself: accepting and flushing.
 
+use super::error::{Error, Room};
 use super::waiting::{Unsynced, Waiting};
 use crate::caller::LOOK_INTERVAL;
 use crate::journal::{AppendError, Frame, Journal, Reader};
@@ -173,7 +174,7 @@ impl Queue {
         batch: Arc<Batch>,
         durability: Durability,
         origin: Option<Origin>,
-    ) -> Result<Stamp, String> {
+    ) -> Result<Stamp, Error> {
         let (stamp, unsynced) = self.push_unsynced(batch, durability, origin)?;
         unsynced.wait()?;
         Ok(stamp)
@@ -191,7 +192,7 @@ impl Queue {
         batch: Arc<Batch>,
         durability: Durability,
         origin: Option<Origin>,
-    ) -> Result<(Stamp, Unsynced), String> {
+    ) -> Result<(Stamp, Unsynced), Error> {
         let journaled =
             durability != Durability::Memory && self.has_journal.load(Ordering::Relaxed);
         let mut frame = journaled.then(|| Frame::new(&batch, BUFFER.take()));
@@ -214,23 +215,20 @@ impl Queue {
         batch: Arc<Batch>,
         mut frame: Option<&mut Frame>,
         origin: Option<Origin>,
-    ) -> Result<(Stamp, Option<(Arc<Journal>, u64)>), String> {
+    ) -> Result<(Stamp, Option<(Arc<Journal>, u64)>), Error> {
         let rows = batch.rows();
         let bytes = batch.bytes();
         let mut waiting = Waiting::default();
         let mut guard = self.lock();
         loop {
             if guard.0.stopped {
-                return Err(format!("the log is closed: {}", guard.0.last_error));
+                let reason = guard.0.last_error.clone();
+                return Err(Error::Stopped { reason });
             }
             let journal = guard.0.journal.clone().filter(|_| frame.is_some());
             let full = guard.0.bytes >= QUEUE_BYTES_MAX || guard.0.spilled_from.is_some();
             if guard.0.paused || (full && journal.is_none()) {
-                guard = self.wait_for_room(
-                    &mut waiting,
-                    guard,
-                    "the queue is full and the writer makes no room",
-                )?;
+                guard = self.wait_for_room(&mut waiting, guard, Room::Queue)?;
                 continue;
             }
             let (state, ids) = &mut *guard;
@@ -255,14 +253,10 @@ impl Queue {
                         place = Some((journal, position));
                     }
                     Err(AppendError::Full { .. }) => {
-                        guard = self.wait_for_room(
-                            &mut waiting,
-                            guard,
-                            "the journal is full and the writer makes no room",
-                        )?;
+                        guard = self.wait_for_room(&mut waiting, guard, Room::Journal)?;
                         continue;
                     }
-                    Err(error) => return Err(error.to_string()),
+                    Err(error) => return Err(error.into()),
                 }
             }
             let wakes =
@@ -284,13 +278,13 @@ impl Queue {
     }
 
     #[cfg(test)]
-    pub fn flush(&self) -> Result<u64, String> {
+    pub fn flush(&self) -> Result<u64, Error> {
         self.flush_unless(|| None)
     }
 
     /// Waits until everything accepted so far is committed, until a commit fails, or until there is a reason to give up; and
     /// for as long as a writer that works takes at most from one commit to the next.
-    pub fn flush_unless(&self, gives_up: impl Fn() -> Option<String>) -> Result<u64, String> {
+    pub fn flush_unless<E: From<Error>>(&self, gives_up: impl Fn() -> Option<E>) -> Result<u64, E> {
         let mut guard = self.lock();
         let target = guard.0.next_seq;
         let flushed = target - guard.0.committed_seq;
@@ -299,20 +293,16 @@ impl Queue {
         let (mut committed_seq, mut since) = (guard.0.committed_seq, Instant::now());
         while guard.0.committed_seq < target {
             if guard.0.stopped || guard.0.failures > failures {
-                return Err(format!(
-                    "what was recorded last cannot be committed: {}",
-                    guard.0.last_error
-                ));
+                let reason = guard.0.last_error.clone();
+                return Err(Error::NotCommitted { reason }.into());
             }
             if guard.0.committed_seq != committed_seq {
                 (committed_seq, since) = (guard.0.committed_seq, Instant::now());
             }
             let left = PROGRESS_WAIT.saturating_sub(since.elapsed());
             if left.is_zero() {
-                return Err(format!(
-                    "what was recorded last is not committed: the writer has been busy for {} seconds",
-                    PROGRESS_WAIT.as_secs()
-                ));
+                let since = PROGRESS_WAIT;
+                return Err(Error::Busy { since }.into());
             }
             self.work.notify_one();
             guard = self.wait_for_progress(guard, left.min(LOOK_INTERVAL));

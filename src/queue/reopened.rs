@@ -1,5 +1,6 @@
 //! What the queue does when the store had to be opened anew after an error: it has more than was known, or less.
 
+use super::error::Error;
 use super::queue::Queue;
 use crate::journal::behind;
 use crate::locks::lock;
@@ -10,7 +11,7 @@ impl Queue {
     ///
     /// A commit whose error came late may be in the store: then it does not wait any more. And what a store has lost that
     /// it had acknowledged waits again, as far as the journal still has it.
-    pub fn reopened(&self, next_seq: u64) -> Result<(), String> {
+    pub fn reopened(&self, next_seq: u64) -> Result<(), Error> {
         *lock(&self.reader) = None;
         self.take_back(next_seq)?;
         let mut guard = self.lock();
@@ -36,7 +37,7 @@ impl Queue {
     }
 
     /// Reads what the store has lost from the journal, and lets it wait in front of all that does.
-    fn take_back(&self, next_seq: u64) -> Result<(), String> {
+    fn take_back(&self, next_seq: u64) -> Result<(), Error> {
         let guard = self.lock();
         let state = &guard.0;
         let first = state.pending.first().map(|(stamp, _)| stamp.first_seq);
@@ -50,7 +51,7 @@ impl Queue {
         let mut reader = journal.reader(next_seq);
         let mut lost: Vec<Pending> = Vec::new();
         while reader.next_seq() < until {
-            match reader.read().map_err(|error| error.to_string())? {
+            match reader.read()? {
                 Some(pending) if pending.0.first_seq < until => lost.push(pending),
                 _ => break,
             }

@@ -1,8 +1,9 @@
 //! Waiting for room in the queue.
 
+use super::error::{Error, Room};
 use super::queue::{Guard, Queue};
 use super::waiting::Waiting;
-use crate::caller::{self, INTERRUPTED, LOOK_INTERVAL};
+use crate::caller::{self, Interrupted, LOOK_INTERVAL};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -19,10 +20,10 @@ impl Queue {
         &'a self,
         waiting: &mut Waiting,
         mut guard: Guard<'a>,
-        reason: &str,
-    ) -> Result<Guard<'a>, String> {
+        room: Room,
+    ) -> Result<Guard<'a>, Error> {
         if caller::has_given_up() {
-            return Err(INTERRUPTED.into());
+            return Err(Interrupted.into());
         }
         let deadline = *waiting.deadline.get_or_insert_with(|| {
             guard.0.full_waits += 1;
@@ -38,11 +39,9 @@ impl Queue {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             guard.0.stuck = true;
-            let error = &guard.0.last_error;
-            return Err(if error.is_empty() {
-                reason.to_owned()
-            } else {
-                format!("{reason}; its last error: {error}")
+            return Err(Error::Full {
+                room,
+                last_error: guard.0.last_error.clone(),
             });
         }
         guard.0.nudged = true;

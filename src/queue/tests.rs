@@ -1,5 +1,6 @@
 //! The queue by itself; with a writer behind it, it is tested in real engines.
 
+use super::error::Error;
 use super::queue::Queue;
 use crate::journal::Journal;
 use crate::record::{Batch, BatchBuilder, Field, Source, Stamp, Value};
@@ -18,7 +19,7 @@ fn batch(rows: usize) -> Arc<Batch> {
     Arc::new(builder.finish(Source::Record, rows).0.unwrap())
 }
 
-fn push(queue: &Queue, rows: usize) -> Result<Stamp, String> {
+fn push(queue: &Queue, rows: usize) -> Result<Stamp, Error> {
     queue.push(batch(rows), Durability::Process, None)
 }
 
@@ -77,8 +78,8 @@ fn a_flush_waits_for_the_commit() {
     assert!(queue.wait(hour, Instant::now() + hour).commit);
     let taken = queue.take().unwrap();
     queue.committed(taken);
-    assert_eq!(flusher.join().unwrap(), Ok(2));
-    assert_eq!(queue.flush(), Ok(0));
+    assert_eq!(flusher.join().unwrap().unwrap(), 2);
+    assert_eq!(queue.flush().unwrap(), 0);
     assert_eq!(queue.figures().bytes, 0);
 }
 
@@ -95,7 +96,12 @@ fn a_failed_commit_keeps_the_order_and_tells_those_who_wait() {
     let taken = queue.take().unwrap();
     push(&queue, 1).unwrap();
     queue.failed(taken, "no space");
-    assert!(flusher.join().unwrap().unwrap_err().ends_with("no space"));
+    assert!(flusher
+        .join()
+        .unwrap()
+        .unwrap_err()
+        .to_string()
+        .ends_with("no space"));
     let seqs: Vec<u64> = queue
         .take()
         .unwrap()
@@ -110,8 +116,15 @@ fn nothing_is_accepted_and_nobody_waits_once_the_writer_is_gone() {
     let queue = Queue::new(1, None);
     push(&queue, 1).unwrap();
     queue.stop("it is over");
-    assert!(queue.flush().unwrap_err().ends_with("it is over"));
-    assert!(push(&queue, 1).unwrap_err().ends_with("it is over"));
+    assert!(queue
+        .flush()
+        .unwrap_err()
+        .to_string()
+        .ends_with("it is over"));
+    assert!(push(&queue, 1)
+        .unwrap_err()
+        .to_string()
+        .ends_with("it is over"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What callers wait for: room in the queue, and the disk.
 
+use super::error::Error;
 use crate::journal::Journal;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,11 +11,9 @@ pub struct Unsynced(pub(super) Option<(Arc<Journal>, u64)>);
 
 impl Unsynced {
     /// Waits for the disk. Callers that wait at the same time share a sync.
-    pub fn wait(self) -> Result<(), String> {
+    pub fn wait(self) -> Result<(), Error> {
         match self.0 {
-            Some((journal, position)) => {
-                journal.sync_to(position).map_err(|error| error.to_string())
-            }
+            Some((journal, position)) => Ok(journal.sync_to(position)?),
             None => Ok(()),
         }
     }

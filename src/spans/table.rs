@@ -3,6 +3,7 @@
 //! Memory has all of them, and the file beside the journal those that shall survive their process. A span stands in both
 //! as the same bytes, so that writing the file anew is copying.
 
+use super::error::Error;
 use super::file::SpanFile;
 use super::frame::{ended, read_started, started, Started};
 use crate::locks::lock;
@@ -91,22 +92,21 @@ impl Spans {
     }
 
     /// Starts spans, all or none: when this returns, they survive what `durability` says.
-    pub fn start(&self, spans: &[Started], durability: Durability) -> Result<(), String> {
+    pub fn start(&self, spans: &[Started], durability: Durability) -> Result<(), Error> {
         let frames: Vec<Vec<u8>> = spans.iter().map(started).collect();
         let bytes: usize = frames.iter().map(Vec::len).sum();
         let mut state = self.lock();
         if state.running + spans.len() > SPANS_MAX {
-            return Err(format!(
-                "{} spans are running, and {SPANS_MAX} is the limit: finish some; FROM oplog_active() lists them",
-                state.running
-            ));
+            return Err(Error::TooMany {
+                running: state.running,
+                max: SPANS_MAX,
+            });
         }
         if state.bytes + bytes > SPANS_BYTES_MAX {
-            return Err(format!(
-                "the spans that are running take {} bytes, and {SPANS_BYTES_MAX} is the limit: finish some, or give \
-                 long texts to oplog_finish",
-                state.bytes
-            ));
+            return Err(Error::TooLarge {
+                bytes: state.bytes,
+                max: SPANS_BYTES_MAX,
+            });
         }
         state.synced |= durability == Durability::Os;
         let in_file = durability != Durability::Memory && state.file.is_some();
@@ -115,8 +115,7 @@ impl Spans {
             state.rewrite_if_due()?;
             let sync = durability == Durability::Os;
             if let Some(file) = &mut state.file {
-                let appended = file.append(&frames.concat(), sync);
-                unsynced = appended.map_err(|error| error.to_string())?;
+                unsynced = file.append(&frames.concat(), sync)?;
             }
             state.file_bytes += bytes as u64;
         }
@@ -160,7 +159,7 @@ impl Spans {
                 }
                 // The caller never learns their ids. If they are found in the file nevertheless, they were interrupted.
                 let _ = state.forget(&ids);
-                Err(format!("the span would not survive a power loss: {error}"))
+                Err(Error::NotSynced(error))
             }
         }
     }
@@ -198,7 +197,7 @@ impl Spans {
 
     /// Forgets claimed spans: their operations are recorded. An error says that the file still has them; whoever
     /// recovers it tells by their ids that they are recorded.
-    pub fn end(&self, ids: &[u128]) -> Result<(), String> {
+    pub fn end(&self, ids: &[u128]) -> Result<(), Error> {
         self.lock().forget(ids)
     }
 
@@ -248,7 +247,7 @@ impl Spans {
         file: Option<SpanFile>,
         interrupted: Vec<Started>,
         durability: Durability,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
         let mut state = self.lock();
         let old = std::mem::replace(&mut state.file, file);
         let in_file = durability != Durability::Memory && state.file.is_some();
@@ -267,7 +266,7 @@ impl Spans {
             (Err(_), Some(file)) => file.distrust(),
             _ => {
                 if let Some(mut old) = old {
-                    old.remove().map_err(|error| error.to_string())?;
+                    old.remove()?;
                 }
             }
         }
@@ -275,12 +274,10 @@ impl Spans {
     }
 
     /// Lets the file go; it is removed if nothing is left in it.
-    pub fn close(&self) -> Result<(), String> {
+    pub fn close(&self) -> Result<(), Error> {
         let mut state = self.lock();
         match state.file.take() {
-            Some(mut file) if state.file_bytes == 0 => {
-                file.remove().map_err(|error| error.to_string())
-            }
+            Some(mut file) if state.file_bytes == 0 => Ok(file.remove()?),
             _ => Ok(()),
         }
     }
@@ -318,7 +315,7 @@ impl State {
         }
     }
 
-    fn forget(&mut self, ids: &[u128]) -> Result<(), String> {
+    fn forget(&mut self, ids: &[u128]) -> Result<(), Error> {
         let mut in_file = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(span) = self.spans.remove(id) else {
@@ -336,7 +333,7 @@ impl State {
             return Ok(());
         };
         if file_bytes == 0 && file.bytes() > IDLE_FILE_BYTES_MAX {
-            return file.remove().map_err(|error| error.to_string());
+            return Ok(file.remove()?);
         }
         if self.rewrite_if_due()? {
             return Ok(());
@@ -347,7 +344,7 @@ impl State {
                 Err(error) => {
                     // The next call writes it anew, without them.
                     file.distrust();
-                    Err(error.to_string())
+                    Err(error.into())
                 }
             },
             None => Ok(()),
@@ -360,7 +357,7 @@ impl State {
     }
 
     /// Writes the file anew if it has grown beyond what runs; says whether it was. One that can be appended to may wait.
-    fn rewrite_if_due(&mut self) -> Result<bool, String> {
+    fn rewrite_if_due(&mut self) -> Result<bool, Error> {
         match &self.file {
             Some(file) if file.is_garbled() => self.rewrite().map(|()| true),
             Some(file) if file.is_large_for(self.file_bytes) => Ok(self.rewrite().is_ok()),
@@ -368,13 +365,11 @@ impl State {
         }
     }
 
-    fn rewrite(&mut self) -> Result<(), String> {
+    fn rewrite(&mut self) -> Result<(), Error> {
         let in_file = self.spans.values().filter(|span| span.in_file);
         let frames: Vec<u8> = in_file.flat_map(|span| &span.frame).copied().collect();
         match &mut self.file {
-            Some(file) => file
-                .rewrite(&frames, self.synced)
-                .map_err(|error| error.to_string()),
+            Some(file) => Ok(file.rewrite(&frames, self.synced)?),
             None => Ok(()),
         }
     }

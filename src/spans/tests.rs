@@ -135,6 +135,7 @@ fn no_more_than_the_limit_run() {
     let refused = spans.start(&all[SPANS_MAX - 1..], Durability::Process);
     assert!(refused
         .unwrap_err()
+        .to_string()
         .starts_with("9999 spans are running, and 10000 is the limit: finish some"));
     spans
         .start(&all[SPANS_MAX - 1..SPANS_MAX], Durability::Process)
@@ -261,7 +262,10 @@ fn a_sync_that_fails_refuses_the_span() {
     spans.start(&all[..1], Durability::Os).unwrap();
     files.faults.no_sync.store(true, SeqCst);
     let refused = spans.start(&all[1..], Durability::Os).unwrap_err();
-    assert!(refused.contains("the disk is gone"), "{refused}");
+    assert!(
+        refused.to_string().contains("the disk is gone"),
+        "{refused}"
+    );
     assert_eq!(running(&spans), [all[0].id]);
     files.faults.no_sync.store(false, SeqCst);
     spans.start(&all[1..], Durability::Os).unwrap();

@@ -10,12 +10,14 @@
 //! The log remembers how far each spool has been taken in. That is stored just after the commit, and a crash in between
 //! shows by the ids, which operations keep: what the log has is passed by.
 
+mod error;
 mod one;
 mod spools;
 mod taken;
 #[cfg(test)]
 mod tests;
 
+pub use error::Error;
 pub use spools::Spools;
 
 use crate::files::SPOOL;

@@ -1,5 +1,6 @@
 //! The spools beside a log, as its owner sees them.
 
+use super::error::Error;
 use super::one::Spool;
 use super::taken::{Failed, InLog, Progress, Taken, TAKE_BYTES_MAX};
 use crate::files::{log_of_spool, FileError, FileLayer, FileSystem, Names, OwnerLock};
@@ -43,10 +44,10 @@ impl Spools {
     ///
     /// What it gives must be committed and its positions stored before the next call. Where that fails, and after a
     /// start, begin anew with the stored positions and with nothing waiting to be committed.
-    pub fn look(&mut self, in_log: &mut InLog) -> Result<Taken, String> {
+    pub fn look(&mut self, in_log: &mut InLog) -> Result<Taken, Error> {
         let mut taken = Taken::default();
         let mut bytes = 0;
-        let spools = self.list().map_err(|error| error.to_string())?;
+        let spools = self.list()?;
         self.seen.retain(|spool, _| spools.contains_key(spool));
         for (spool, (log, files)) in spools {
             if bytes >= TAKE_BYTES_MAX {
@@ -58,7 +59,7 @@ impl Spools {
             );
             match outcome {
                 Ok(()) => {}
-                Err(Failed::Log(error)) => return Err(error),
+                Err(Failed::Log(error)) => return Err(Error::Log(error)),
                 // The next look tries again.
                 Err(Failed::Spool(error)) => {
                     progress.note(error.clone(), &mut taken);

@@ -31,14 +31,17 @@ impl Progress {
 }
 
 /// Tells which of these operations the log has.
-pub type InLog<'a> = dyn FnMut(&[u128]) -> Result<HashSet<u128>, String> + 'a;
+pub type InLog<'a> = dyn FnMut(&[u128]) -> Result<HashSet<u128>, InLogError> + 'a;
+
+/// Why it cannot tell.
+pub type InLogError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a spool was not taken in.
 pub(super) enum Failed {
     /// It is the spool's fault: the others are taken in.
     Spool(String),
     /// The log cannot be asked.
-    Log(String),
+    Log(InLogError),
 }
 
 /// What becomes of a segment whose operations are all committed.

@@ -1,5 +1,6 @@
 //! Alert rules in the log, and what their metrics were.
 
+use super::error::Error;
 use super::read::{Parameter, Reader};
 use super::store::Store;
 use crate::alerts::{
@@ -46,47 +47,46 @@ fn rule(row: Vec<Cell<'static>>) -> Option<Rule> {
     })
 }
 
-fn rules(mut rows: Rows) -> Result<Vec<Rule>, String> {
+fn rules(mut rows: Rows) -> Result<Vec<Rule>, Error> {
     Ok(rows.collect()?.into_iter().filter_map(rule).collect())
 }
 
 impl Store {
     /// Adds or changes a rule; the rule as it is then.
-    pub fn change_rule(&mut self, name: &str, change: RuleChange) -> Result<Rule, String> {
+    pub fn change_rule(&mut self, name: &str, change: RuleChange) -> Result<Rule, Error> {
         self.connection.transaction(|connection| {
             let known = rules(connection.prepare(RULES)?.execute()?)?;
             let count = known.len();
             let known = known.into_iter().find(|rule| rule.name == name);
             if known.is_none() && count >= RULES_MAX {
-                return Err(format!(
-                    "there are {count} rules, and {RULES_MAX} are the limit: drop one first"
-                ));
+                return Err(Error::TooManyRules { rules: count });
             }
-            let rule = change.apply(name, known)?;
+            let rule = change.apply(name, known).map_err(Error::Rule)?;
             put(connection, &rule)?;
             Ok(rule)
         })
     }
 
-    pub fn drop_rule(&mut self, name: &str) -> Result<(), String> {
+    pub fn drop_rule(&mut self, name: &str) -> Result<(), Error> {
         self.connection.transaction(|connection| {
             if drop_named(connection, name)? {
                 return Ok(());
             }
             let known = rules(connection.prepare(RULES)?.execute()?)?;
-            Err(unknown(name, known.iter().map(|rule| rule.name.as_str())))
+            let names = known.iter().map(|rule| rule.name.as_str());
+            Err(Error::Rule(unknown(name, names)))
         })
     }
 }
 
 /// Says whether there was one.
-fn drop_named(connection: &Connection, name: &str) -> Result<bool, String> {
+fn drop_named(connection: &Connection, name: &str) -> Result<bool, Error> {
     let statement = connection.prepare(DROP_RULE)?;
     statement.bind_text("name", name)?;
     Ok(statement.execute()?.count()? > 0)
 }
 
-fn put(connection: &Connection, rule: &Rule) -> Result<(), String> {
+fn put(connection: &Connection, rule: &Rule) -> Result<(), Error> {
     drop_named(connection, &rule.name)?;
     let statement = connection.prepare(PUT_RULE)?;
     for (name, text) in [
@@ -110,11 +110,12 @@ fn put(connection: &Connection, rule: &Rule) -> Result<(), String> {
         statement.bind_i64(name, number)?;
     }
     statement.bind_f64("threshold", rule.threshold)?;
-    statement.execute().map(drop)
+    statement.execute()?;
+    Ok(())
 }
 
 impl Reader {
-    pub fn rules(&self) -> Result<Vec<Rule>, String> {
+    pub fn rules(&self) -> Result<Vec<Rule>, Error> {
         rules(self.bind(RULES, &[])?.execute()?)
     }
 
@@ -125,7 +126,7 @@ impl Reader {
         times: Times,
         opened_us: i64,
         callers: &Watcher,
-    ) -> Result<Vec<(i64, Option<f64>)>, String> {
+    ) -> Result<Vec<(i64, Option<f64>)>, Error> {
         let sql = match rule.metric.source {
             Source::Period => PERIOD,
             Source::Errors => CONSECUTIVE_ERRORS,
@@ -162,7 +163,7 @@ impl Reader {
         let statement = self.bind(&sql, &parameters)?;
         let interrupter = statement.interrupter();
         let watched = callers.watch(move || interrupter.interrupt());
-        let rows = watched.run(|| statement.execute()?.collect())?;
+        let rows = watched.run(|| -> Result<_, Error> { Ok(statement.execute()?.collect()?) })?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row.as_slice() {

@@ -1,5 +1,6 @@
 //! Appending batches: from the record path's columns to DuckDB's, a full vector at a time.
 
+use super::error::Error;
 use super::schema;
 use super::segments::Segments;
 use super::store::{SettingChange, Store};
@@ -37,7 +38,7 @@ impl Store {
         pending: &[Pending],
         settings: &[SettingChange],
         totals: &Changes,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
         let table = self
             .segments
             .as_ref()
@@ -79,7 +80,7 @@ impl Filler {
         }
     }
 
-    fn fill(&mut self, stamp: Stamp, batch: &Batch) -> Result<(), String> {
+    fn fill(&mut self, stamp: Stamp, batch: &Batch) -> Result<(), Error> {
         let mut start = 0;
         while start < batch.rows() {
             let count = (batch.rows() - start).min(VECTOR_SIZE - self.rows);
@@ -167,7 +168,7 @@ impl Filler {
         }
     }
 
-    fn append(&mut self) -> Result<(), String> {
+    fn append(&mut self) -> Result<(), Error> {
         self.chunk.set_rows(self.rows);
         self.appender.append(&self.chunk)?;
         self.chunk.reset();
@@ -175,10 +176,10 @@ impl Filler {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), String> {
+    fn finish(mut self) -> Result<(), Error> {
         if self.rows > 0 {
             self.append()?;
         }
-        self.appender.finish()
+        Ok(self.appender.finish()?)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::beside::{begin_wal, quoted, wal};
 use super::damage::{self, Finding};
-use super::error::OpenError;
+use super::error::{Error, OpenError};
 use super::hold::{self, Hold};
 use super::mark::settle;
 use super::place::{self, check_path, Place, There};
@@ -78,10 +78,10 @@ fn create(instance: &Instance, path: &Path) -> Result<(), OpenError> {
     let place = Place::File(new.clone());
     let made = open_in(instance, &place, There::Nothing)
         .map_err(|failed| told(&Place::File(path.to_path_buf()), failed))
-        .and_then(|log| log.detach().map_err(OpenError::Unusable))
+        .and_then(|log| log.detach().map_err(OpenError::unusable))
         .and_then(|()| {
             place::rename_new(&new, path)
-                .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())))
+                .map_err(|error| OpenError::unusable(format!("{}: {error}", path.display())))
         });
     if made.is_err() {
         place::remove_unfinished(path);
@@ -90,15 +90,17 @@ fn create(instance: &Instance, path: &Path) -> Result<(), OpenError> {
 }
 
 /// Makes a database of an empty file.
-fn fill(instance: &Instance, path: &Path) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+fn fill(instance: &Instance, path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::File {
+        path: path.to_path_buf(),
+        error,
+    };
     // DuckDB takes no empty file for a database.
     let new = place::unfinished(path);
     let made = attach(instance, &Place::File(new.clone()))
         .and_then(|(connection, catalog)| {
-            connection.execute(&format!(
-                "CHECKPOINT {catalog}; USE memory; DETACH {catalog}"
-            ))
+            let end = format!("CHECKPOINT {catalog}; USE memory; DETACH {catalog}");
+            Ok(connection.execute(&end)?)
         })
         .and_then(|()| std::fs::read(&new).map_err(failed));
     let _ = std::fs::remove_file(&new);
@@ -107,10 +109,10 @@ fn fill(instance: &Instance, path: &Path) -> Result<(), String> {
 
 /// What a log says of itself, without a change to it: the rows of its table `meta`.
 pub fn peek(path: &Path) -> Result<BTreeMap<String, String>, OpenError> {
-    let unusable = |what: &str| Err(OpenError::Unusable(format!("{} {what}", path.display())));
+    let unusable = |what: &str| Err(OpenError::unusable(format!("{} {what}", path.display())));
     if place::is_path_open_here(path) {
         let text = format!("{} is open in this process", path.display());
-        return Err(OpenError::Locked(text));
+        return Err(OpenError::locked(text));
     }
     match check_path(path)? {
         There::Database => {}
@@ -118,7 +120,7 @@ pub fn peek(path: &Path) -> Result<BTreeMap<String, String>, OpenError> {
         There::Empty => return unusable("is empty"),
     }
     let place = Place::File(path.to_path_buf());
-    let read = || {
+    let read = || -> Result<_, Error> {
         let instance = Instance::open(SETTINGS)?;
         let connection = instance.connect()?;
         connection.execute(&format!(
@@ -135,7 +137,7 @@ pub fn peek(path: &Path) -> Result<BTreeMap<String, String>, OpenError> {
     match read().map_err(|error| why(&place, error))? {
         (Some(true), meta) => Ok(meta),
         (Some(false), _) => Err(no_log(path)),
-        (None, _) => Err(OpenError::Damaged(format!(
+        (None, _) => Err(OpenError::damaged(format!(
             "{} is a database with nothing in it",
             path.display()
         ))),
@@ -143,7 +145,7 @@ pub fn peek(path: &Path) -> Result<BTreeMap<String, String>, OpenError> {
 }
 
 fn no_log(path: &Path) -> OpenError {
-    OpenError::Unusable(format!(
+    OpenError::unusable(format!(
         "{} is a database, but no log of oplog: give another path",
         path.display()
     ))
@@ -162,9 +164,9 @@ pub(super) fn open_unchecked(place: &Place) -> Result<Store, OpenError> {
 }
 
 fn open_there(place: &Place, there: There) -> Result<Store, OpenError> {
-    let instance = Instance::open(SETTINGS).map_err(OpenError::Unusable)?;
-    let connection = instance.connect().map_err(OpenError::Unusable)?;
-    spill_beside(&connection, place).map_err(OpenError::Unusable)?;
+    let instance = Instance::open(SETTINGS).map_err(OpenError::unusable)?;
+    let connection = instance.connect().map_err(OpenError::unusable)?;
+    spill_beside(&connection, place).map_err(OpenError::unusable)?;
     drop(connection);
     // Closed before anybody looks at the file: these locks would be our own.
     let opened = open_in(&instance, place, there);
@@ -181,25 +183,25 @@ fn told(place: &Place, failed: Failed) -> OpenError {
 }
 
 /// Names the directory that large questions spill to. It is made when one does, and stays the same from then on.
-pub(super) fn spill_beside(connection: &Connection, place: &Place) -> Result<(), String> {
+pub(super) fn spill_beside(connection: &Connection, place: &Place) -> Result<(), Error> {
     let directory = match place {
         // Without a directory there is nowhere to spill: memory has its limit and retention its size.
         Place::Memory => "''".to_owned(),
         Place::File(path) => quoted(&PathBuf::from(format!("{}.tmp", path.display())))?,
     };
-    connection.execute(&format!("SET temp_directory = {directory}"))
+    Ok(connection.execute(&format!("SET temp_directory = {directory}"))?)
 }
 
 /// Why a log could not be opened, before anybody has looked into it.
 enum Failed {
     Told(OpenError),
-    Engine(String),
+    Engine(Error),
     Schema(SchemaError),
 }
 
 fn open_in(instance: &Instance, place: &Place, there: There) -> Result<Store, Failed> {
     if let (There::Empty, Place::File(path)) = (there, place) {
-        fill(instance, path).map_err(|error| Failed::Told(OpenError::Unusable(error)))?;
+        fill(instance, path).map_err(|error| Failed::Told(OpenError::unusable(error)))?;
     }
     let (connection, catalog) = attach(instance, place).map_err(Failed::Engine)?;
     let prepared = || {
@@ -234,37 +236,37 @@ fn open_in(instance: &Instance, place: &Place, there: There) -> Result<Store, Fa
 }
 
 fn hold(path: &Path) -> Result<Option<Hold>, OpenError> {
-    let failed = |error| OpenError::Unusable(format!("cannot lock {}: {error}", path.display()));
+    let failed = |error| OpenError::unusable(format!("cannot lock {}: {error}", path.display()));
     match Hold::take(path).map_err(failed)? {
         Some(hold) => Ok(Some(hold)),
-        None => Err(OpenError::Locked(format!("{} is locked", path.display()))),
+        None => Err(OpenError::locked(format!("{} is locked", path.display()))),
     }
 }
 
 /// Why DuckDB does not open a log. What it says is for people; what is so is found by looking.
-fn why(place: &Place, error: String) -> OpenError {
+fn why(place: &Place, error: Error) -> OpenError {
     let Some(path) = place.path() else {
-        return OpenError::Unusable(error);
+        return OpenError::unusable(error);
     };
     if hold::is_locked(path) {
-        return OpenError::Locked(error);
+        return OpenError::locked(error);
     }
     let mut writable = std::fs::OpenOptions::new();
     if writable.read(true).write(true).open(path).is_err() {
-        return OpenError::Unusable(error);
+        return OpenError::unusable(error);
     }
     match damage::look(path) {
-        Err(_) | Ok(Finding::OtherFormat(_)) => OpenError::Unusable(error),
-        Ok(Finding::NoHeaders) => OpenError::Damaged(error),
+        Err(_) | Ok(Finding::OtherFormat(_)) => OpenError::unusable(error),
+        Ok(Finding::NoHeaders) => OpenError::damaged(error),
         // It can be read: what is missing is room, or leave to write beside it.
-        Ok(Finding::Whole { .. }) if is_readable(path) => OpenError::Unusable(error),
-        Ok(Finding::Whole { .. }) => OpenError::Damaged(error),
+        Ok(Finding::Whole { .. }) if is_readable(path) => OpenError::unusable(error),
+        Ok(Finding::Whole { .. }) => OpenError::damaged(error),
     }
 }
 
 fn explained(place: &Place, error: SchemaError) -> OpenError {
     match error {
-        SchemaError::Newer(version) => OpenError::Unusable(format!(
+        SchemaError::Newer(version) => OpenError::unusable(format!(
             "{} has schema version {version}, written by a newer oplog; this one knows versions up to {}: \
              load the newer extension, or name another file with OPLOG_PATH",
             place.path().unwrap_or(Path::new("the log")).display(),
@@ -276,7 +278,7 @@ fn explained(place: &Place, error: SchemaError) -> OpenError {
 }
 
 /// Attaches a log under a name of its own and makes it the default of a new connection.
-fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), String> {
+fn attach(instance: &Instance, place: &Place) -> Result<(Connection, String), Error> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let catalog = format!("log_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let mut connection = instance.connect()?;
@@ -308,19 +310,19 @@ pub(super) const DAMAGED: &str = "damaged";
 
 /// Whether DuckDB reads a log that it cannot write.
 pub(super) fn is_readable(path: &Path) -> bool {
-    let read = || {
+    let read = || -> Result<(), Error> {
         let instance = Instance::open(&[("threads", "1")])?;
         let connection = instance.connect()?;
         attach_read_only(&connection, path)?;
         connection.execute(&format!("USE {DAMAGED}"))?;
         // By the index of its key, as it is read when a log is opened, and the blocks themselves.
         schema::meta(&connection, "schema_version")?;
-        connection.execute("SELECT max(hash(key, value)) FROM meta")
+        Ok(connection.execute("SELECT max(hash(key, value)) FROM meta")?)
     };
     read().is_ok()
 }
 
-pub(super) fn attach_read_only(connection: &Connection, path: &Path) -> Result<(), String> {
+pub(super) fn attach_read_only(connection: &Connection, path: &Path) -> Result<(), Error> {
     let file = quoted(path)?;
-    connection.execute(&format!("ATTACH {file} AS {DAMAGED} (READ_ONLY)"))
+    Ok(connection.execute(&format!("ATTACH {file} AS {DAMAGED} (READ_ONLY)"))?)
 }

@@ -1,13 +1,14 @@
 //! The files that DuckDB has beside a log, and names that are free.
 
+use super::error::Error;
 use crate::files;
 use std::path::{Path, PathBuf};
 
 /// A path as a text in SQL.
-pub(super) fn quoted(path: &Path) -> Result<String, String> {
+pub(super) fn quoted(path: &Path) -> Result<String, Error> {
     let text = path
         .to_str()
-        .ok_or_else(|| format!("{} is not valid UTF-8, which DuckDB needs", path.display()))?;
+        .ok_or_else(|| Error::NotUtf8(path.to_path_buf()))?;
     Ok(format!("'{}'", text.replace('\'', "''")))
 }
 

@@ -1,20 +1,81 @@
-//! Why a log does not open.
+//! What can go wrong with a log, told apart where callers act on it.
+
+use crate::{caller, duckdb};
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What the log's own DuckDB says.
+    #[error(transparent)]
+    Engine(#[from] duckdb::Error),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Interrupted(#[from] caller::Interrupted),
+    #[error("{}: {error}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("{} is not valid UTF-8, which DuckDB needs", .0.display())]
+    NotUtf8(PathBuf),
+    #[error("{} is no log of oplog", .0.display())]
+    NoLog(PathBuf),
+    #[error("meta.{key} is '{value}', which is no number")]
+    NoNumber { key: &'static str, value: String },
+    #[error("the log has no table operation_log")]
+    NoTable,
+    #[error("the engine gives no random id")]
+    NoRandomId,
+    #[error("the log says nothing of a move")]
+    NoMark,
+    #[error(
+        "{target} is a copy of this log: its operations would be there twice; remove it, or give another path"
+    )]
+    Copy { target: String },
+    #[error("there are {rules} rules, and {max} are the limit: drop one first", max = crate::alerts::RULES_MAX)]
+    TooManyRules { rules: usize },
+    /// A rule that cannot be as it was asked for, or is not there.
+    #[error("{0}")]
+    Rule(String),
+}
+
+impl Error {
+    /// Whether the log's own DuckDB had too little memory.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.kind() == duckdb::ErrorKind::OutOfMemory)
+    }
+}
+
+/// What is wrong, for people.
+pub type Reason = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a log cannot be opened where it should be.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
-    Locked(String),
+    #[error(transparent)]
+    Locked(Reason),
     /// The file is not a sound DuckDB database.
-    Damaged(String),
+    #[error(transparent)]
+    Damaged(Reason),
     /// Anything else: no permission, no space, a newer version. The file is left as it is.
-    Unusable(String),
+    #[error(transparent)]
+    Unusable(Reason),
 }
 
 impl OpenError {
-    pub fn into_text(self) -> String {
-        match self {
-            Self::Locked(text) | Self::Damaged(text) | Self::Unusable(text) => text,
-        }
+    pub fn locked(reason: impl Into<Reason>) -> Self {
+        Self::Locked(reason.into())
+    }
+
+    pub fn damaged(reason: impl Into<Reason>) -> Self {
+        Self::Damaged(reason.into())
+    }
+
+    pub fn unusable(reason: impl Into<Reason>) -> Self {
+        Self::Unusable(reason.into())
     }
 }

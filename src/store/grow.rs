@@ -1,5 +1,6 @@
 //! How a log in memory grows and shrinks, table by table.
 
+use super::error::Error;
 use super::retain::RetentionPolicy;
 use super::segments::{Segment, Segments};
 use super::store::Store;
@@ -29,7 +30,7 @@ impl Store {
         bytes: usize,
         policy: &RetentionPolicy,
         now_us: i64,
-    ) -> Result<u64, String> {
+    ) -> Result<u64, Error> {
         let full_bytes = full_bytes(self.max_bytes(policy));
         let Some(segments) = &mut self.segments else {
             return Ok(0);
@@ -57,7 +58,7 @@ impl Store {
         self.purge_by_size(self.max_bytes(policy), now_us)
     }
 
-    fn begin_table(&mut self) -> Result<(), String> {
+    fn begin_table(&mut self) -> Result<(), Error> {
         let Some(segments) = &mut self.segments else {
             return Ok(());
         };
@@ -106,7 +107,7 @@ impl Store {
         let _ = self.connection.execute(&unused);
     }
 
-    fn refresh_view(&self) -> Result<(), String> {
+    fn refresh_view(&self) -> Result<(), Error> {
         match &self.segments {
             Some(segments) => segments.create_view(&self.connection, &self.catalog),
             None => Ok(()),
@@ -126,7 +127,7 @@ impl Store {
     }
 
     /// Drops the oldest tables of a log in memory that takes so much more than it may; returns how many rows went.
-    pub(super) fn drop_oldest_tables(&mut self, used: u64, excess: u64) -> Result<u64, String> {
+    pub(super) fn drop_oldest_tables(&mut self, used: u64, excess: u64) -> Result<u64, Error> {
         let (mut freed, mut rows) = (0, 0);
         while freed < excess {
             let Some(segments) = &self.segments else {
@@ -145,7 +146,7 @@ impl Store {
     }
 
     /// Drops the oldest table with its rows, and returns how many those were; none where no rows are left.
-    pub(super) fn drop_oldest_table(&mut self) -> Result<Option<u64>, String> {
+    pub(super) fn drop_oldest_table(&mut self) -> Result<Option<u64>, Error> {
         let is_only_one = match &self.segments {
             None => return Ok(None),
             Some(segments) => segments.segments.len() < 2,

@@ -1,5 +1,6 @@
 //! What a log says of itself that moves or has moved; `relocate` has the steps.
 
+use super::error::Error;
 use super::place::Place;
 use super::schema;
 use crate::duckdb::{Cell, Connection};
@@ -86,7 +87,7 @@ impl Mark {
 }
 
 /// Brings a log that has just been opened to a state that others may see.
-pub(super) fn settle(connection: &Connection, place: &Place) -> Result<(), String> {
+pub(super) fn settle(connection: &Connection, place: &Place) -> Result<(), Error> {
     let meta = schema::all_meta(connection)?;
     if meta.contains_key(ARRIVING) {
         connection.transaction(discard)?;
@@ -98,30 +99,30 @@ pub(super) fn settle(connection: &Connection, place: &Place) -> Result<(), Strin
 }
 
 /// Deletes what a move that has not arrived has left.
-pub(super) fn discard(log: &Connection) -> Result<(), String> {
-    log.execute(&format!(
+pub(super) fn discard(log: &Connection) -> Result<(), Error> {
+    Ok(log.execute(&format!(
         "DELETE FROM operation_log
          WHERE seq >= (
              SELECT coalesce(
                  (SELECT try_cast(value AS UBIGINT) FROM meta WHERE key = '{ARRIVING}'),
                  (SELECT value::UBIGINT FROM meta WHERE key = 'next_seq')));
          DELETE FROM meta WHERE key = '{ARRIVING}'"
-    ))
+    ))?)
 }
 
-pub(super) fn random_id(connection: &Connection) -> Result<String, String> {
+pub(super) fn random_id(connection: &Connection) -> Result<String, Error> {
     match connection
         .query("SELECT uuid()::VARCHAR")?
         .first()
         .map(Vec::as_slice)
     {
         Some([Cell::Text(id)]) => Ok(id.to_string()),
-        _ => Err("the engine gives no random id".into()),
+        _ => Err(Error::NoRandomId),
     }
 }
 
 /// The id of a move. Ids are in the order of the moves.
-pub(super) fn new_move_id(connection: &Connection) -> Result<String, String> {
+pub(super) fn new_move_id(connection: &Connection) -> Result<String, Error> {
     let random = random_id(connection)?;
     Ok(format!("{:016x}-{random}", crate::system::clock::now_us()))
 }

@@ -28,7 +28,7 @@ mod totals;
 
 pub use attach::{peek, MEMORY_LIMIT};
 pub use beside::restrict;
-pub use error::OpenError;
+pub use error::{Error, OpenError};
 pub use mark::Mark;
 pub use open::{make_way, mend, open, reopen, reopen_marked, Opened};
 pub use place::{absolute, check, check_given, Place};

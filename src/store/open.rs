@@ -2,7 +2,7 @@
 
 use super::attach::{is_readable, open_at, open_unchecked};
 use super::beside::{free_name, rename_with_wal, wal};
-use super::error::OpenError;
+use super::error::{Error, OpenError, Reason};
 use super::place::{may_set_aside, Place};
 use super::salvage;
 use super::store::Store;
@@ -30,7 +30,7 @@ pub fn open(place: &Place) -> Result<Opened, OpenError> {
     };
     let (store, note) = match opened {
         Err(OpenError::Damaged(error)) if place.path().is_some_and(|path| !may_set_aside(path)) => {
-            return Err(OpenError::Unusable(format!(
+            return Err(OpenError::unusable(format!(
                 "{error}; it bears no mark of oplog's and is left alone"
             )));
         }
@@ -67,9 +67,9 @@ pub fn mend(path: &Path) -> Result<(Store, String), OpenError> {
 pub fn reopen(place: &Place) -> Result<(Store, Option<String>), OpenError> {
     let (store, note) = reopen_marked(place)?;
     // What this process goes on with is the log: a move that failed has not happened.
-    if let Some(mark) = store.mark().map_err(OpenError::Unusable)? {
+    if let Some(mark) = store.mark().map_err(OpenError::unusable)? {
         if !mark.is_done {
-            store.forget_mark(&mark).map_err(OpenError::Unusable)?;
+            store.forget_mark(&mark).map_err(OpenError::unusable)?;
         }
     }
     Ok((store, note))
@@ -84,21 +84,21 @@ pub fn reopen_marked(place: &Place) -> Result<(Store, Option<String>), OpenError
 }
 
 /// What is left of a damaged log.
-fn repaired(place: &Place, error: String) -> Result<(Store, Option<String>), OpenError> {
+fn repaired(place: &Place, error: Reason) -> Result<(Store, Option<String>), OpenError> {
     let Some(path) = place.path() else {
         return Err(OpenError::Damaged(error));
     };
     // A disk that does not give it is no damage to it: what it holds may be nowhere else.
     if let Err(io) = read_through(&wal(path)) {
         let wal = wal(path);
-        return Err(OpenError::Unusable(format!(
+        return Err(OpenError::unusable(format!(
             "{error}; {} cannot be read ({io})",
             wal.display()
         )));
     }
     let (store, note) = match salvage::without_write_ahead_log(path) {
         Some(opened) => opened,
-        None => salvage::salvage(path, &error)?,
+        None => salvage::salvage(path, &error.to_string())?,
     };
     Ok((store, Some(note)))
 }
@@ -113,27 +113,29 @@ fn read_through(path: &Path) -> std::io::Result<()> {
 }
 
 /// Renames what stands where a log has to begin that was removed under our hands, if it is a log too.
-pub fn make_way(path: &Path) -> Result<Option<PathBuf>, String> {
+pub fn make_way(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let failed = |error| Error::File {
+        path: path.to_path_buf(),
+        error,
+    };
     for path in [path.to_path_buf(), wal(path)] {
         match std::fs::symlink_metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Ok(found) if found.is_file() => {}
-            _ => return Err(format!("{} is no log of oplog", path.display())),
+            _ => return Err(Error::NoLog(path)),
         }
     }
     if !path.exists() {
         // A write-ahead log without its log would be taken for the next one's.
         if wal(path).exists() {
             let aside = free_name(path, "removed");
-            std::fs::rename(wal(path), wal(&aside)).map_err(|error| error.to_string())?;
+            std::fs::rename(wal(path), wal(&aside)).map_err(failed)?;
         }
         return Ok(None);
     }
     // Somebody's database is left alone, and so is what is no database.
     if !is_readable(path) {
-        return Err(format!("{} is no log of oplog", path.display()));
+        return Err(Error::NoLog(path.to_path_buf()));
     }
-    rename_with_wal(path, "replaced")
-        .map(Some)
-        .map_err(|error| error.to_string())
+    rename_with_wal(path, "replaced").map(Some).map_err(failed)
 }

@@ -53,24 +53,25 @@ pub(super) enum There {
 }
 
 /// Checks a path as somebody has given it, for what would not be the file that was meant.
-pub fn check_given(path: &Path) -> Result<(), String> {
+pub fn check_given(path: &Path) -> Result<(), OpenError> {
+    let refused = |text: String| Err(OpenError::unusable(text));
     let text = path.to_string_lossy();
     let first = text.split('/').next().unwrap_or_default();
     if text.contains('\0') {
-        return Err(format!(
+        return refused(format!(
             "{} contains a NUL character: give the path of a file",
             text.replace('\0', "\\0")
         ));
     }
     if first.starts_with('~') {
-        return Err(format!(
+        return refused(format!(
             "{text} begins with ~, which only a shell replaces: give the whole path"
         ));
     }
     if let Some((scheme, _)) = first.split_once(':') {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
         if scheme.chars().all(is_scheme) {
-            return Err(format!(
+            return refused(format!(
                 "{text} is an address and no path: a log is a file of this machine (for a file of that name, write ./{text})"
             ));
         }
@@ -101,7 +102,7 @@ pub fn check(path: &Path) -> Result<(), OpenError> {
 
 /// What can be said of a path before it is opened.
 pub(super) fn check_path(path: &Path) -> Result<There, OpenError> {
-    let unusable = |text: String| Err(OpenError::Unusable(text));
+    let unusable = |text: String| Err(OpenError::unusable(text));
     check_name(path)?;
     let file = match std::fs::symlink_metadata(path) {
         Ok(file) => file,
@@ -136,14 +137,14 @@ pub(super) fn check_path(path: &Path) -> Result<There, OpenError> {
         guess(&head)
     );
     if may_set_aside(path) {
-        return Err(OpenError::Damaged(text));
+        return Err(OpenError::damaged(text));
     }
     unusable(format!("{text}; it is left alone: give another path"))
 }
 
 /// What a name must not be.
 fn check_name(path: &Path) -> Result<(), OpenError> {
-    let refused = |text: String| Err(OpenError::Unusable(text));
+    let refused = |text: String| Err(OpenError::unusable(text));
     let Some(name) = path.file_name() else {
         return refused(format!("{} names no file", path.display()));
     };
@@ -407,7 +408,7 @@ mod tests {
     use crate::files::tests::in_directory;
 
     fn check(path: &str) -> Result<(), String> {
-        check_given(Path::new(path))
+        check_given(Path::new(path)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -505,7 +506,7 @@ mod tests {
         in_directory(|directory| {
             let link = directory.join("link");
             std::os::unix::fs::symlink(directory.join("nowhere"), &link).unwrap();
-            let text = |path: &Path| check_path(path).unwrap_err().into_text();
+            let text = |path: &Path| check_path(path).unwrap_err().to_string();
             assert!(text(directory).contains("is a directory and no log"));
             assert!(text(&link).contains("is a symbolic link and no log"));
             let socket = directory.join("socket");
@@ -513,12 +514,12 @@ mod tests {
             assert!(text(&socket).contains("is a socket and no log"));
             assert!(text(Path::new("/dev/null")).contains("is a device and no log"));
             assert!(text(Path::new("/proc/version")).contains("is not a DuckDB database but text"));
-            assert_eq!(check_path(&directory.join("new")), Ok(There::Nothing));
+            assert_eq!(check_path(&directory.join("new")).unwrap(), There::Nothing);
             let empty = directory.join("empty");
             std::fs::write(&empty, b"").unwrap();
-            assert_eq!(check_path(&empty), Ok(There::Empty));
+            assert_eq!(check_path(&empty).unwrap(), There::Empty);
             fill(&empty, DATABASE).unwrap();
-            assert_eq!(check_path(&empty), Ok(There::Database));
+            assert_eq!(check_path(&empty).unwrap(), There::Database);
             assert!(fill(&empty, DATABASE).is_err());
         });
     }

@@ -1,5 +1,6 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
+use super::error::Error;
 use super::store::Store;
 use crate::duckdb::{Cell, Instance, Statement};
 use crate::record::parse_id;
@@ -25,14 +26,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn prepare(&self, sql: &str) -> Result<Statement, String> {
+    pub fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         let connection = self.instance.connect()?;
         connection.execute(&format!("USE {}", self.catalog))?;
-        connection.prepare(sql)
+        Ok(connection.prepare(sql)?)
     }
 
     /// A statement with its parameters bound. It runs in parallel with the writer, on a connection of its own.
-    pub fn bind(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Statement, String> {
+    pub fn bind(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Statement, Error> {
         let statement = self.prepare(sql)?;
         for (name, parameter) in parameters {
             match parameter {
@@ -56,7 +57,7 @@ impl Store {
     }
 
     /// Which of these operations are in the log.
-    pub fn recorded(&self, ids: &[u128]) -> Result<HashSet<u128>, String> {
+    pub fn recorded(&self, ids: &[u128]) -> Result<HashSet<u128>, Error> {
         let mut recorded = HashSet::new();
         for ids in ids.chunks(1000) {
             let listed: Vec<String> = ids.iter().map(|id| format!("'{id:032x}'")).collect();

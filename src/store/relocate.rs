@@ -14,7 +14,7 @@
 
 use super::attach::{open_beside, open_beside_again, spill_beside};
 use super::beside::restrict;
-use super::error::OpenError;
+use super::error::{Error, OpenError};
 use super::mark::{
     discard, new_move_id, random_id, Mark, ARRIVING, LOG_ID, MOVED_FROM, MOVED_TO, MOVE_BELOW,
     MOVE_FROM, MOVE_ID, MOVING_TO,
@@ -65,13 +65,13 @@ impl Store {
         let log = open_beside(&self.instance, path)?;
         if let Some(here) = self.place.path() {
             restrict(path, here)
-                .map_err(|error| OpenError::Unusable(format!("{}: {error}", path.display())))?;
+                .map_err(|error| OpenError::unusable(format!("{}: {error}", path.display())))?;
         }
         Ok(log)
     }
 
     /// Closes a log whose instance has another one open.
-    pub fn detach(self) -> Result<(), String> {
+    pub fn detach(self) -> Result<(), Error> {
         let Self {
             connection,
             instance,
@@ -104,16 +104,16 @@ impl Store {
             other.execute(&format!("DETACH {database}"))?;
         }
         drop(hold);
-        folded
+        Ok(folded?)
     }
 
-    pub fn mark(&self) -> Result<Option<Mark>, String> {
+    pub fn mark(&self) -> Result<Option<Mark>, Error> {
         Ok(Mark::of(&schema::all_meta(&self.connection)?))
     }
 
     /// Goes on with this log, wherever it was going. One that has moved away and is gone from there begins a life of its
     /// own; its numbers go on, since its journal may have files that the old ones tell from new ones.
-    pub fn forget_mark(&self, mark: &Mark) -> Result<(), String> {
+    pub fn forget_mark(&self, mark: &Mark) -> Result<(), Error> {
         self.connection.transaction(|log| {
             remove_mark(log)?;
             if mark.is_done {
@@ -127,12 +127,12 @@ impl Store {
     }
 
     /// Whether this log has taken over the marked one.
-    pub fn knows(&self, mark: &Mark) -> Result<bool, String> {
+    pub fn knows(&self, mark: &Mark) -> Result<bool, Error> {
         Ok(mark.is_known_to(&schema::all_meta(&self.connection)?))
     }
 
     /// The places that this log has had, with the ids of the moves from there: the newest last.
-    pub fn moved_from(&self) -> Result<Vec<(String, PathBuf)>, String> {
+    pub fn moved_from(&self) -> Result<Vec<(String, PathBuf)>, Error> {
         Ok(schema::all_meta(&self.connection)?
             .into_iter()
             .filter_map(|(key, path)| {
@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// Whether nothing is in the log that another one would have to take over.
-    pub fn is_bare(&self) -> Result<bool, String> {
+    pub fn is_bare(&self) -> Result<bool, Error> {
         let rows = self.count(
             "SELECT (SELECT count(*) FROM operation_log) + (SELECT count(*) FROM metric_values)",
         )?;
@@ -152,7 +152,7 @@ impl Store {
 
     /// Whether the target has what version 0.1.0 copied there. It kept the old log's totals, and with them the moments at
     /// which they began, to the microsecond: nobody else knows these.
-    pub fn was_copied_to(&self, target: &Store) -> Result<bool, String> {
+    pub fn was_copied_to(&self, target: &Store) -> Result<bool, Error> {
         let (old, new) = (&self.catalog, &target.catalog);
         let shared = self.count(&format!(
             "SELECT count(*) FROM {old}.metric_values AS ours JOIN {new}.metric_values AS theirs
@@ -162,16 +162,15 @@ impl Store {
     }
 
     /// Begins a move to the target; nothing is changed yet.
-    pub fn begin_move(&self, target: &Store) -> Result<Copying, String> {
+    pub fn begin_move(&self, target: &Store) -> Result<Copying, Error> {
         let (ours, theirs) = (
             schema::meta(&self.connection, LOG_ID)?,
             schema::meta(&target.connection, LOG_ID)?,
         );
         if ours.is_some() && ours == theirs {
-            return Err(format!(
-                "{} is a copy of this log: its operations would be there twice; remove it, or give another path",
-                target.name()
-            ));
+            return Err(Error::Copy {
+                target: target.name(),
+            });
         }
         let next_seq = target.next_seq()?;
         let own_next_seq = self.next_seq()?;
@@ -207,7 +206,7 @@ impl Store {
         target: &Store,
         copying: &mut Copying,
         rows_max: u64,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Error> {
         let next_seq = self.next_seq()?;
         let until = next_seq.min(copying.below_seq.saturating_add(rows_max));
         // Where the target has some of them already, the numbers follow from which: those go at once, at the end.
@@ -222,18 +221,18 @@ impl Store {
         Ok(until < next_seq)
     }
 
-    fn copy_range(&self, new: &Connection, copying: &Copying, until: u64) -> Result<(), String> {
-        new.execute(&format!(
+    fn copy_range(&self, new: &Connection, copying: &Copying, until: u64) -> Result<(), Error> {
+        Ok(new.execute(&format!(
             "INSERT INTO operation_log SELECT * REPLACE ({} AS seq) FROM {}.operation_log
              WHERE seq >= {} AND seq < {until}",
             copying.renumbered(),
             self.catalog,
             copying.below_seq
-        ))
+        ))?)
     }
 
     /// Step 2: says where the log is going.
-    pub fn intend(&self, target: &Store, copying: &Copying) -> Result<(), String> {
+    pub fn intend(&self, target: &Store, copying: &Copying) -> Result<(), Error> {
         if self.place == Place::Memory {
             return Ok(());
         }
@@ -245,7 +244,7 @@ impl Store {
         })
     }
 
-    fn set_move(&self, log: &Connection, id: &str, below_seq: &str) -> Result<(), String> {
+    fn set_move(&self, log: &Connection, id: &str, below_seq: &str) -> Result<(), Error> {
         schema::set_meta(log, MOVE_ID, id)?;
         schema::set_meta(log, MOVE_FROM, &self.name())?;
         schema::set_meta(log, MOVE_BELOW, below_seq)
@@ -253,7 +252,7 @@ impl Store {
 
     /// Step 3: the target takes over everything that it does not have yet. Nothing may be committed to this log from now
     /// on. Returns how many operations have moved in all, and the `seq` of the next one there.
-    pub fn hand_over(&self, target: &Store, copying: &Copying) -> Result<(u64, u64), String> {
+    pub fn hand_over(&self, target: &Store, copying: &Copying) -> Result<(u64, u64), Error> {
         let old = &self.catalog;
         let own_next_seq = self.next_seq()?;
         let next_seq = target.next_seq()?;
@@ -292,19 +291,19 @@ impl Store {
     }
 
     /// Whether step 3 of a move to this log has been committed.
-    pub fn has_taken_over(&self, copying: &Copying) -> Result<bool, String> {
+    pub fn has_taken_over(&self, copying: &Copying) -> Result<bool, Error> {
         // A log that was in memory leaves no id.
         Ok(self.next_seq()? > copying.next_seq
             || schema::meta(&self.connection, &format!("{MOVED_FROM}{}", copying.id))?.is_some())
     }
 
     /// How many operations are in the log.
-    pub fn operations(&self) -> Result<u64, String> {
+    pub fn operations(&self) -> Result<u64, Error> {
         self.count("SELECT count(*) FROM operation_log")
     }
 
     /// Takes back what a move has done that does not come to its end.
-    pub fn give_up_move(&self, target: &Store) -> Result<(), String> {
+    pub fn give_up_move(&self, target: &Store) -> Result<(), Error> {
         let log = self
             .connection
             .transaction(|log| match Mark::of(&schema::all_meta(log)?) {
@@ -315,13 +314,13 @@ impl Store {
     }
 
     /// Step 4: empties a log that another one has taken over.
-    pub fn empty(&self, target: &Path) -> Result<(), String> {
+    pub fn empty(&self, target: &Path) -> Result<(), Error> {
         if self.place == Place::Memory {
             return Ok(());
         }
         self.connection.transaction(|log| {
             let Some(mark) = Mark::of(&schema::all_meta(log)?) else {
-                return Err("the log says nothing of a move".into());
+                return Err(Error::NoMark);
             };
             log.execute(&format!(
                 "DELETE FROM operation_log WHERE seq < {}",
@@ -338,7 +337,7 @@ impl Store {
     }
 
     /// Gives the mark of version 0.1.0 the form that marks have now.
-    pub fn adopt(&self, target: &Store) -> Result<(), String> {
+    pub fn adopt(&self, target: &Store) -> Result<(), Error> {
         let id = new_move_id(&self.connection)?;
         schema::set_meta(
             &target.connection,
@@ -365,22 +364,23 @@ impl Store {
     }
 }
 
-fn remove_mark(log: &Connection) -> Result<(), String> {
-    log.execute(&format!(
+fn remove_mark(log: &Connection) -> Result<(), Error> {
+    Ok(log.execute(&format!(
         "DELETE FROM meta
          WHERE key IN ('{MOVING_TO}', '{MOVED_TO}', '{MOVE_ID}', '{MOVE_FROM}', '{MOVE_BELOW}')"
-    ))
+    ))?)
 }
 
 /// Keeps the newest places, and not the one where the log is now.
-fn forget_places(log: &Connection, here: &str) -> Result<(), String> {
+fn forget_places(log: &Connection, here: &str) -> Result<(), Error> {
     let statement = log.prepare(&format!(
         "DELETE FROM meta WHERE starts_with(key, '{MOVED_FROM}') AND (value = $here OR key NOT IN (
              SELECT key FROM meta WHERE starts_with(key, '{MOVED_FROM}') AND value <> $here
              ORDER BY key DESC LIMIT {PLACES_MAX}))"
     ))?;
     statement.bind_text("here", here)?;
-    statement.execute().map(drop)
+    statement.execute()?;
+    Ok(())
 }
 
 #[cfg(test)]

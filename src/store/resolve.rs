@@ -14,7 +14,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         return Ok(absolute(&path));
     }
     let refused = |reason: String| {
-        OpenError::Unusable(format!(
+        OpenError::unusable(format!(
             "{} is a symbolic link, which is followed to a log of oplog's only: {reason}",
             path.display()
         ))
@@ -25,6 +25,6 @@ pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match peek(&target) {
         // Another process, or another database of this one, uses it as a log or as something else: opening it tells.
         Ok(_) | Err(OpenError::Locked(_)) => Ok(target),
-        Err(error) => Err(refused(error.into_text())),
+        Err(error) => Err(refused(error.to_string())),
     }
 }

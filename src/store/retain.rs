@@ -1,5 +1,6 @@
 //! Retention: what goes when it is too old, or when the log is too large.
 
+use super::error::Error;
 use super::place::Place;
 use super::space::wal_bytes;
 use super::store::Store;
@@ -46,7 +47,7 @@ pub struct Purged {
 
 impl Store {
     /// Deletes what the policy no longer keeps, and gives the space back.
-    pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, String> {
+    pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, Error> {
         let tables = self.tables();
         let by_age = match self.place {
             Place::File(_) => self
@@ -72,7 +73,7 @@ impl Store {
         }
     }
 
-    pub(super) fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, String> {
+    pub(super) fn purge_by_size(&mut self, max_bytes: u64, now_us: i64) -> Result<u64, Error> {
         let used = self.used_bytes()?;
         if used <= max_bytes {
             return Ok(0);
@@ -102,13 +103,15 @@ impl Store {
         if live_bytes > max_bytes as f64 {
             let keep_share = max_bytes as f64 * SIZE_TARGET / live_bytes;
             let excess = rows - (rows as f64 * keep_share) as u64;
-            deleted = self.connection.transaction(|connection| {
-                let statement = connection.prepare(PURGE_OLDEST)?;
-                statement.bind_i64("excess", excess as i64)?;
-                let deleted = statement.execute()?.count()? as u64;
-                note_run(connection, now_us, "size", deleted)?;
-                Ok(deleted)
-            })?;
+            deleted = self
+                .connection
+                .transaction(|connection| -> Result<_, Error> {
+                    let statement = connection.prepare(PURGE_OLDEST)?;
+                    statement.bind_i64("excess", excess as i64)?;
+                    let deleted = statement.execute()?.count()? as u64;
+                    note_run(connection, now_us, "size", deleted)?;
+                    Ok(deleted)
+                })?;
             self.rows_left_by_size_purge = Some(rows.saturating_sub(deleted));
             self.checkpoint_after_purge();
         }
@@ -123,7 +126,7 @@ impl Store {
     }
 
     /// Makes room in a log in memory whose instance has none left; returns how many rows had to go for it.
-    pub fn make_room(&mut self, now_us: i64) -> Result<u64, String> {
+    pub fn make_room(&mut self, now_us: i64) -> Result<u64, Error> {
         let deleted = self.drop_oldest_table()?.unwrap_or(0);
         note_run(&self.connection, now_us, "size", deleted)?;
         Ok(deleted)
@@ -136,7 +139,7 @@ impl Store {
         used: u64,
         rows: u64,
         now_us: i64,
-    ) -> Result<u64, String> {
+    ) -> Result<u64, Error> {
         let row_bytes = row_bytes();
         let filled = |sql: &str| sql.replace("{row_bytes}", &row_bytes);
         let all_bytes = self.count(&filled(ROW_BYTES))?;
@@ -150,26 +153,28 @@ impl Store {
              WHERE database_name = current_database() AND table_name = 'operation_log'",
         )?;
         let Some([Cell::Text(made)]) = made.first().map(Vec::as_slice) else {
-            return Err("the log has no table".into());
+            return Err(Error::NoTable);
         };
         let make = made.replacen("operation_log", KEPT, 1);
-        let kept = self.connection.transaction(|connection| {
-            connection.execute(&make)?;
-            let kept = count(
-                connection,
-                &format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}"),
-            )?;
-            connection.execute(&format!(
-                "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
-            ))?;
-            note_run(connection, now_us, "size", rows.saturating_sub(kept))?;
-            Ok(kept)
-        })?;
+        let kept = self
+            .connection
+            .transaction(|connection| -> Result<_, Error> {
+                connection.execute(&make)?;
+                let kept = count(
+                    connection,
+                    &format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}"),
+                )?;
+                connection.execute(&format!(
+                    "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
+                ))?;
+                note_run(connection, now_us, "size", rows.saturating_sub(kept))?;
+                Ok(kept)
+            })?;
         self.rows_left_by_size_purge = None;
         Ok(rows.saturating_sub(kept))
     }
 
-    pub(super) fn count(&self, sql: &str) -> Result<u64, String> {
+    pub(super) fn count(&self, sql: &str) -> Result<u64, Error> {
         count(&self.connection, sql)
     }
 
@@ -183,7 +188,7 @@ impl Store {
 }
 
 /// What a statement counts, or how many rows it changes.
-pub(super) fn count(connection: &Connection, sql: &str) -> Result<u64, String> {
+pub(super) fn count(connection: &Connection, sql: &str) -> Result<u64, Error> {
     Ok(connection.prepare(sql)?.execute()?.count()? as u64)
 }
 
@@ -193,7 +198,7 @@ fn expire(
     tables: &[String],
     policy: &RetentionPolicy,
     now_us: i64,
-) -> Result<u64, String> {
+) -> Result<u64, Error> {
     let mut by_age = 0;
     for (sql, keep_us, reason) in [
         (PURGE_SUCCESSES, policy.retention_us, "success age"),
@@ -228,12 +233,7 @@ fn row_bytes() -> String {
 }
 
 /// Remembers a run that deleted something.
-fn note_run(
-    connection: &Connection,
-    now_us: i64,
-    reason: &str,
-    deleted: u64,
-) -> Result<(), String> {
+fn note_run(connection: &Connection, now_us: i64, reason: &str, deleted: u64) -> Result<(), Error> {
     if deleted == 0 {
         return Ok(());
     }
@@ -244,8 +244,8 @@ fn note_run(
     statement.bind_i64("deleted", deleted as i64)?;
     statement.execute()?;
     // A year of hourly runs.
-    connection.execute(
+    Ok(connection.execute(
         "DELETE FROM retention_runs WHERE started_at < (SELECT max(started_at) FROM retention_runs)
          AND (SELECT count(*) FROM retention_runs) > 8760",
-    )
+    )?)
 }

@@ -3,7 +3,7 @@
 use super::attach::{attach_read_only, open_unchecked, DAMAGED};
 use super::beside::{free_name, set_aside, wal};
 use super::damage::{self, Finding};
-use super::error::OpenError;
+use super::error::{Error, OpenError};
 use super::place::Place;
 use super::schema;
 use super::store::Store;
@@ -18,7 +18,7 @@ const VECTOR_ROWS: u64 = 2048;
 /// Opens a fresh log in the place of a damaged one, with what can be read of that; and says what was done.
 pub(super) fn salvage(path: &Path, error: &str) -> Result<(Store, String), OpenError> {
     let aside = set_aside(path)
-        .map_err(|io| OpenError::Unusable(format!("{error}; it cannot be set aside: {io}")))?;
+        .map_err(|io| OpenError::unusable(format!("{error}; it cannot be set aside: {io}")))?;
     let store = open_unchecked(&Place::File(path.to_path_buf()))?;
     let saved = store.take_from(&aside);
     let what = match saved {
@@ -114,12 +114,12 @@ impl Store {
                 .unwrap_or(true)
     }
 
-    fn has(&self, sql: &str) -> Result<bool, String> {
+    fn has(&self, sql: &str) -> Result<bool, Error> {
         Ok(self.count(sql)? > 0)
     }
 
     /// Takes over what can be read of a damaged log.
-    fn take_from(&self, damaged: &Path) -> Result<Saved, String> {
+    fn take_from(&self, damaged: &Path) -> Result<Saved, Error> {
         let connection = &self.connection;
         attach_read_only(connection, damaged)?;
         let saved = self.take_rows();
@@ -155,7 +155,7 @@ impl Store {
         saved
     }
 
-    fn take_rows(&self) -> Result<Saved, String> {
+    fn take_rows(&self) -> Result<Saved, Error> {
         let rows = self.count(&format!(
             "SELECT coalesce(max(rowid), -1) + 1 FROM {DAMAGED}.operation_log"
         ))?;
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// The names of the log's columns, and whether they may be NULL.
-    fn columns(&self) -> Result<Vec<(String, bool)>, String> {
+    fn columns(&self) -> Result<Vec<(String, bool)>, Error> {
         let listed = self.connection.query(
             "SELECT column_name, is_nullable FROM duckdb_columns()
              WHERE database_name = current_database() AND table_name = 'operation_log'
@@ -202,7 +202,7 @@ impl Store {
                 .collect();
             listed.join(", ")
         };
-        let take = |listed: &str| -> Result<u64, String> {
+        let take = |listed: &str| -> Result<u64, Error> {
             self.count(&format!(
                 "INSERT INTO operation_log SELECT {listed} FROM {DAMAGED}.operation_log
                  WHERE rowid >= {start} AND rowid < {end}"

@@ -1,5 +1,6 @@
 //! Schema files and migrations. A log is brought up to date one numbered file at a time, each in a transaction.
 
+use super::error::Error;
 use crate::duckdb::{Cell, Connection};
 use crate::json;
 use std::collections::BTreeMap;
@@ -25,17 +26,17 @@ pub enum SchemaError {
     Newer(u64),
     /// It is somebody's database, and no log.
     Foreign,
-    Failed(String),
+    Failed(Error),
 }
 
-impl From<String> for SchemaError {
-    fn from(error: String) -> Self {
-        Self::Failed(error)
+impl<E: Into<Error>> From<E> for SchemaError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
     }
 }
 
 /// A value of the `meta` table.
-pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, String> {
+pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, Error> {
     let statement = connection.prepare("SELECT value FROM meta WHERE key = $key")?;
     statement.bind_text("key", key)?;
     Ok(
@@ -47,7 +48,7 @@ pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, String
 }
 
 /// Sets a value of the `meta` table within the current transaction, if there is one.
-pub fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), String> {
+pub fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), Error> {
     put(
         connection,
         [
@@ -65,12 +66,12 @@ fn put(
     [change, add]: [&str; 2],
     name: &str,
     value: &str,
-) -> Result<(), String> {
-    let run = |sql: &str| {
+) -> Result<(), Error> {
+    let run = |sql: &str| -> Result<usize, Error> {
         let statement = connection.prepare(sql)?;
         statement.bind_text("name", name)?;
         statement.bind_text("value", value)?;
-        statement.execute()?.count()
+        Ok(statement.execute()?.count()?)
     };
     match run(change)? {
         0 => run(add).map(drop),
@@ -79,7 +80,7 @@ fn put(
 }
 
 /// Remembers a setting, or forgets it.
-pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> Result<(), String> {
+pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> Result<(), Error> {
     if let Some(value) = value {
         return put(
             connection,
@@ -93,11 +94,12 @@ pub fn put_setting(connection: &Connection, name: &str, value: Option<&str>) -> 
     }
     let statement = connection.prepare("DELETE FROM settings WHERE name = $name")?;
     statement.bind_text("name", name)?;
-    statement.execute().map(drop)
+    statement.execute()?;
+    Ok(())
 }
 
 /// All of the `meta` table.
-pub fn all_meta(connection: &Connection) -> Result<BTreeMap<String, String>, String> {
+pub fn all_meta(connection: &Connection) -> Result<BTreeMap<String, String>, Error> {
     Ok(connection
         .query("SELECT key, value FROM meta")?
         .into_iter()
@@ -108,7 +110,7 @@ pub fn all_meta(connection: &Connection) -> Result<BTreeMap<String, String>, Str
         .collect())
 }
 
-fn tables(connection: &Connection) -> Result<Vec<String>, String> {
+fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
     Ok(connection
         .query("SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()")?
         .into_iter()
@@ -126,7 +128,7 @@ fn is_log_of(tables: &[String]) -> bool {
 }
 
 /// Whether the connection's default database is a log; none if it has no tables.
-pub fn is_log(connection: &Connection) -> Result<Option<bool>, String> {
+pub fn is_log(connection: &Connection) -> Result<Option<bool>, Error> {
     let tables = tables(connection)?;
     Ok((!tables.is_empty()).then(|| is_log_of(&tables)))
 }
@@ -140,25 +142,28 @@ pub fn migrate(connection: &Connection) -> Result<(), SchemaError> {
         return Err(SchemaError::Foreign);
     } else {
         let text = meta(connection, "schema_version")?.unwrap_or_default();
-        text.parse::<usize>()
-            .map_err(|_| format!("meta.schema_version is '{text}', which is no number"))?
+        let version = text.parse::<usize>();
+        version.map_err(|_| Error::NoNumber {
+            key: "schema_version",
+            value: text,
+        })?
     };
     if version > VERSIONS.len() {
         return Err(SchemaError::Newer(version as u64));
     }
     for (index, sql) in VERSIONS.iter().enumerate().skip(version) {
-        connection.transaction(|connection| {
+        connection.transaction(|connection| -> Result<(), Error> {
             if version > 0 && index + 1 == VERSION_OF_VALID_METADATA {
                 repair_metadata(connection)?;
             }
-            connection.execute(sql)
+            Ok(connection.execute(sql)?)
         })?;
     }
     Ok(())
 }
 
 /// Replaces lone surrogates in metadata. A pair that is one is no reason to look closer, and few rows have another.
-fn repair_metadata(connection: &Connection) -> Result<(), String> {
+fn repair_metadata(connection: &Connection) -> Result<(), Error> {
     const WITH_HALF_A_PAIR: &str = r"
         SELECT seq, metadata
         FROM operation_log

@@ -4,6 +4,7 @@
 //! checkpoint in memory that fails takes its database with it. To drop a table needs nothing. What is full is compressed
 //! in a database of its own, and lets go of the table that it was copied from only when that has worked.
 
+use super::error::Error;
 use crate::duckdb::Connection;
 use std::collections::VecDeque;
 
@@ -56,7 +57,7 @@ pub struct Segments {
 
 impl Segments {
     /// Puts the view in the place of the table that the schema has made.
-    pub fn begin(connection: &Connection, catalog: &str) -> Result<Self, String> {
+    pub fn begin(connection: &Connection, catalog: &str) -> Result<Self, Error> {
         let first = Segment::new(1);
         connection.execute(&format!(
             "ALTER TABLE operation_log RENAME TO {}",
@@ -76,16 +77,16 @@ impl Segments {
         self.segments.back().map(Segment::name).unwrap_or_default()
     }
 
-    pub fn create_view(&self, connection: &Connection, catalog: &str) -> Result<(), String> {
+    pub fn create_view(&self, connection: &Connection, catalog: &str) -> Result<(), Error> {
         let tables: Vec<String> = self
             .segments
             .iter()
             .map(|segment| format!("SELECT * FROM {}", segment.table(catalog)))
             .collect();
-        connection.execute(&format!(
+        Ok(connection.execute(&format!(
             "CREATE OR REPLACE VIEW {catalog}.operation_log AS {}",
             tables.join(" UNION ALL ")
-        ))
+        ))?)
     }
 
     pub fn bytes(&self) -> u64 {

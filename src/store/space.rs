@@ -1,5 +1,6 @@
 //! What a log takes.
 
+use super::error::Error;
 use super::place::Place;
 use crate::duckdb::{Cell, Connection};
 
@@ -7,7 +8,7 @@ pub(super) fn used_bytes(
     connection: &Connection,
     catalog: &str,
     place: &Place,
-) -> Result<u64, String> {
+) -> Result<u64, Error> {
     let sql = match place {
         Place::File(_) => format!(
             "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = '{catalog}'"

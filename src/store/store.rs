@@ -1,5 +1,6 @@
 //! An open log.
 
+use super::error::Error;
 use super::hold::Hold;
 use super::place::Place;
 use super::schema;
@@ -40,14 +41,16 @@ impl Store {
     }
 
     /// The `seq` of the next record.
-    pub fn next_seq(&self) -> Result<u64, String> {
+    pub fn next_seq(&self) -> Result<u64, Error> {
         let text = schema::meta(&self.connection, "next_seq")?.unwrap_or_else(|| "1".into());
-        text.parse()
-            .map_err(|_| format!("meta.next_seq is '{text}', which is no number"))
+        text.parse().map_err(|_| Error::NoNumber {
+            key: "next_seq",
+            value: text,
+        })
     }
 
     /// The settings that were set, by name.
-    pub fn settings(&self) -> Result<Vec<(String, String)>, String> {
+    pub fn settings(&self) -> Result<Vec<(String, String)>, Error> {
         Ok(self
             .connection
             .query("SELECT name, value FROM settings ORDER BY name")?
@@ -62,7 +65,7 @@ impl Store {
     }
 
     /// How far each spool has been taken in, by its name.
-    pub fn spool_positions(&self) -> Result<Vec<(String, u64)>, String> {
+    pub fn spool_positions(&self) -> Result<Vec<(String, u64)>, Error> {
         Ok(self
             .connection
             .query("SELECT name, next_seq FROM spools ORDER BY name")?
@@ -77,7 +80,7 @@ impl Store {
     }
 
     /// Remembers the positions of the spools that there are, and forgets all others.
-    pub fn put_spool_positions(&mut self, positions: &[(String, u64)]) -> Result<(), String> {
+    pub fn put_spool_positions(&mut self, positions: &[(String, u64)]) -> Result<(), Error> {
         self.connection.transaction(|connection| {
             connection.execute("DELETE FROM spools")?;
             for (name, next_seq) in positions {
@@ -110,8 +113,8 @@ impl Store {
     }
 
     /// What was stored with [`Store::put_clock`], if it was.
-    pub fn clock(&self) -> Result<Option<Clock>, String> {
-        let micros = |key| -> Result<Option<i64>, String> {
+    pub fn clock(&self) -> Result<Option<Clock>, Error> {
+        let micros = |key| -> Result<Option<i64>, Error> {
             Ok(schema::meta(&self.connection, key)?.and_then(|text| text.parse().ok()))
         };
         Ok(
@@ -126,7 +129,7 @@ impl Store {
     }
 
     /// Remembers what the time was when retention ran.
-    pub fn put_clock(&mut self, clock: Clock) -> Result<(), String> {
+    pub fn put_clock(&mut self, clock: Clock) -> Result<(), Error> {
         self.connection.transaction(|connection| {
             schema::set_meta(
                 connection,
@@ -138,14 +141,14 @@ impl Store {
     }
 
     /// Numbers the next record, where what a log has lost is not to be given out again.
-    pub fn put_next_seq(&mut self, next_seq: u64) -> Result<(), String> {
+    pub fn put_next_seq(&mut self, next_seq: u64) -> Result<(), Error> {
         self.connection.transaction(|connection| {
             schema::set_meta(connection, "next_seq", &next_seq.to_string())
         })
     }
 
     /// Bytes that the log takes: used blocks of the file, or memory of its tables.
-    pub fn used_bytes(&self) -> Result<u64, String> {
+    pub fn used_bytes(&self) -> Result<u64, Error> {
         used_bytes(&self.connection, &self.catalog, &self.place)
     }
 
@@ -156,8 +159,8 @@ impl Store {
 
     /// Folds the write-ahead log into the file and gives freed blocks back. Not every moment suits it (a long read, say);
     /// the next one will do as well.
-    pub fn checkpoint(&self) -> Result<(), String> {
-        self.connection
-            .execute(&format!("CHECKPOINT {}", self.catalog))
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        let checkpoint = format!("CHECKPOINT {}", self.catalog);
+        Ok(self.connection.execute(&checkpoint)?)
     }
 }

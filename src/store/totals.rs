@@ -1,5 +1,6 @@
 //! The totals of metrics, stored in the transaction of the operations that they count.
 
+use super::error::Error;
 use super::store::Store;
 use crate::duckdb::{Cell, Connection, OwnedChunk, TypeId, VECTOR_SIZE};
 use crate::metrics::{part, Changes, FamilyRow, ValueRow};
@@ -11,7 +12,7 @@ const UPDATE: &str = include_str!("../../sql/metrics/update_values.sql");
 
 impl Store {
     /// The metrics that are stored, and their totals.
-    pub fn totals(&self) -> Result<(Vec<FamilyRow>, Vec<ValueRow>), String> {
+    pub fn totals(&self) -> Result<(Vec<FamilyRow>, Vec<ValueRow>), Error> {
         let text = |cell: &Cell<'static>| match cell {
             Cell::Text(text) => Some(text.to_string()),
             _ => None,
@@ -61,7 +62,7 @@ impl Store {
         &self,
         connection: &Connection,
         changes: &Changes,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
         if changes.rewrite {
             connection.execute("DELETE FROM metric_values")?;
         }
@@ -112,7 +113,7 @@ fn append<T>(
     types: &[TypeId],
     rows: &[T],
     put: impl Fn(&mut OwnedChunk, usize, &T),
-) -> Result<(), String> {
+) -> Result<(), Error> {
     let mut appender = connection.appender(catalog, table)?;
     let mut chunk = OwnedChunk::new(types);
     for rows in rows.chunks(VECTOR_SIZE) {
@@ -123,7 +124,7 @@ fn append<T>(
         appender.append(&chunk)?;
         chunk.reset();
     }
-    appender.finish()
+    Ok(appender.finish()?)
 }
 
 const FAMILY_TYPES: [TypeId; 5] = [TypeId::Varchar; 5];

@@ -13,7 +13,7 @@ impl Shared {
     /// Every component, led by `overall`.
     pub fn health(&self) -> Vec<Component> {
         // First, as it commits what waits: the figures are those after that.
-        let firing = self.alerts().map(|alerts| {
+        let firing = self.alerts().map_err(String::from).map(|alerts| {
             alerts
                 .into_iter()
                 .filter(|alert| alert.evaluation.state == State::Firing)

@@ -1,13 +1,14 @@
 //! Committing what waits: all of it, or what can be.
 
 use super::Writer;
+use crate::engine::error::Error;
 use crate::record::Pending;
-use crate::store::{Place, SettingChange};
+use crate::store::{self, Place, SettingChange};
 use std::time::Instant;
 
 impl Writer<'_> {
     /// Commits everything that has been accepted by now, whatever comes meanwhile.
-    pub(super) fn commit_all(&mut self) -> Result<(), String> {
+    pub(super) fn commit_all(&mut self) -> Result<(), Error> {
         let target = self.shared.queue.next_seq();
         while self.shared.queue.committed_seq() < target {
             self.try_commit()?;
@@ -16,12 +17,12 @@ impl Writer<'_> {
     }
 
     /// Commits some of what waits, and says whether that failed.
-    pub(super) fn try_commit(&mut self) -> Result<(), String> {
+    pub(super) fn try_commit(&mut self) -> Result<(), Error> {
         let errors = self.shared.metrics.own.engine.commit_errors.get();
         self.commit();
         self.is_open()?;
         if self.shared.metrics.own.engine.commit_errors.get() > errors {
-            return Err("what waits cannot be committed; FROM oplog_status() says why".into());
+            return Err(Error::NotCommitted);
         }
         Ok(())
     }
@@ -30,7 +31,7 @@ impl Writer<'_> {
         self.look_after_file();
         if let Err(error) = self.is_open() {
             // Whoever waits for it is told now.
-            self.shared.queue.failed(Vec::new(), &error);
+            self.shared.queue.failed(Vec::new(), &error.to_string());
             return;
         }
         let mut batches = match self.shared.queue.take() {
@@ -73,7 +74,7 @@ impl Writer<'_> {
                 self.grow(&batches);
                 self.shared.queue.committed(batches);
             }
-            Err(error) => self.commit_failed(batches, &error, wal_bytes),
+            Err(error) => self.commit_failed(batches, &error.to_string(), wal_bytes),
         }
     }
 
@@ -84,10 +85,10 @@ impl Writer<'_> {
         let is_culprit = self.failures.note(&batches);
         self.keep(batches, error);
         if self.store.wal_bytes() == wal_bytes {
-            self.look_after_store(error);
+            self.look_after_store(&error);
         } else {
             // DuckDB 2 could not cut off what it had written, and would write behind it what nobody could read back.
-            self.open_anew(error);
+            self.open_anew(&error);
         }
         if self.is_open().is_err() {
             return;
@@ -120,7 +121,7 @@ impl Writer<'_> {
         self.count_purged(purged);
     }
 
-    fn count_purged(&self, purged: Result<u64, String>) {
+    fn count_purged(&self, purged: Result<u64, store::Error>) {
         match purged {
             Ok(rows) => self.shared.metrics.own.engine.purged.inc_by(rows),
             Err(error) => self

@@ -7,6 +7,7 @@ mod revive;
 mod set_aside;
 
 use super::command::Command;
+use super::error::Error;
 use super::relocate::spool_places;
 use super::shared::Shared;
 use crate::metrics::Totals;
@@ -146,13 +147,13 @@ impl Writer<'_> {
                 "what other processes recorded cannot be taken in: {error}"
             ));
             self.look_after_store(&error);
-            Some(error)
+            Some(error.to_string())
         });
         self.shared.sampler.note_spools(failing);
     }
 
     /// Takes in what other processes have recorded for this log, a part at a time. Gives why one of them is left out.
-    fn take_in_spools(&mut self) -> Result<Option<String>, String> {
+    fn take_in_spools(&mut self) -> Result<Option<String>, Error> {
         self.spools_at = Instant::now() + SPOOL_INTERVAL;
         if self.store.place().path().is_none() {
             return Ok(None);
@@ -170,7 +171,7 @@ impl Writer<'_> {
                 none.insert(Spools::beside(places, &self.spools_stored))
             }
         };
-        let mut found = spools.look(&mut |ids| self.store.recorded(ids))?;
+        let mut found = spools.look(&mut |ids| Ok(self.store.recorded(ids)?))?;
         let mut taken = 0;
         for (stamp, batch) in std::mem::take(&mut found.batches) {
             let origin = Origin {
@@ -205,7 +206,7 @@ impl Writer<'_> {
             self.spools = None;
         }
         let failing = found.failing.take();
-        found.discard().map_err(|error| error.to_string())?;
+        found.discard()?;
         Ok(failing)
     }
 
@@ -228,14 +229,16 @@ impl Writer<'_> {
             Command::ChangeRule(name, change, reply) => {
                 let changed = self
                     .is_open()
-                    .and_then(|()| self.store.change_rule(&name, *change));
+                    .and_then(|()| Ok(self.store.change_rule(&name, *change)?));
                 let _ = reply.send(changed);
-                self.look_after_store("an alert rule could not be stored");
+                self.look_after_store(&"an alert rule could not be stored");
             }
             Command::DropRule(name, reply) => {
-                let dropped = self.is_open().and_then(|()| self.store.drop_rule(&name));
+                let dropped = self
+                    .is_open()
+                    .and_then(|()| Ok(self.store.drop_rule(&name)?));
                 let _ = reply.send(dropped);
-                self.look_after_store("an alert rule could not be stored");
+                self.look_after_store(&"an alert rule could not be stored");
             }
             Command::Mend(reply) => {
                 let _ = reply.send(self.mend());
@@ -244,7 +247,7 @@ impl Writer<'_> {
     }
 
     /// Commits everything, settings and a service's metrics included, and what guests have recorded so far.
-    fn flush(&mut self) -> Result<(), String> {
+    fn flush(&mut self) -> Result<(), Error> {
         self.try_commit()?;
         self.commit_all()?;
         for _ in 0..FLUSHED_PARTS_MAX {
@@ -256,7 +259,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn purge(&mut self) -> Result<Purged, String> {
+    fn purge(&mut self) -> Result<Purged, Error> {
         self.retention_at = Instant::now() + RETENTION_INTERVAL;
         let wall_us = crate::system::clock::now_us();
         let figures = &self.shared.metrics.own.engine;
@@ -264,12 +267,13 @@ impl Writer<'_> {
         let now_us = self.clock.now_us(wall_us, Instant::now());
         let outcome = self
             .is_open()
-            .and_then(|()| self.store.purge(&self.shared.policy(now_us), now_us));
+            .and_then(|()| Ok(self.store.purge(&self.shared.policy(now_us), now_us)?));
+        let said = outcome.as_ref().map_err(Error::to_string).copied();
         self.shared
             .sampler
-            .note_retention(outcome.clone(), self.clock.ahead_us());
+            .note_retention(said, self.clock.ahead_us());
         // A checkpoint that failed may be the end of the engine, whatever came of the rest.
-        self.look_after_store("a purge");
+        self.look_after_store(&"a purge");
         let purged = outcome?;
         self.remember_clock(now_us, wall_us);
         self.shared

@@ -2,8 +2,9 @@
 //! for the rest only.
 
 use super::Writer;
+use crate::engine::error::Error;
 use crate::engine::relocate::{leave, Arrived, Doubt, Transfer};
-use crate::store::{self, OpenError, Place, Store};
+use crate::store::{self, Place, Store};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ const DOUBT_MAX: Duration = Duration::from_secs(10);
 const DOUBT_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Writer<'_> {
-    pub(super) fn move_to(&mut self, path: &Path) -> Result<u64, String> {
+    pub(super) fn move_to(&mut self, path: &Path) -> Result<u64, Error> {
         self.is_open()?;
         let begun = Transfer::begin(&self.store, path, &self.shared.rules());
         let mut transfer = begun.inspect_err(|error| self.look_after_store(error))?;
@@ -48,7 +49,7 @@ impl Writer<'_> {
     }
 
     /// The part of a move that nothing may come between; returns the log at the old place.
-    fn complete(&mut self, transfer: Transfer) -> Result<(Store, u64), String> {
+    fn complete(&mut self, transfer: Transfer) -> Result<(Store, u64), Error> {
         // With the operations go all totals, since they move as they are stored.
         self.shared.metrics.registry.set_unsaved();
         let committed = self.commit_all().and_then(|()| self.try_commit());
@@ -62,7 +63,7 @@ impl Writer<'_> {
             Err(failed) => {
                 let (error, transfer) = *failed;
                 match transfer.give_up_or_doubt(&self.store) {
-                    Some(doubt) => self.settle(doubt, &error)?,
+                    Some(doubt) => self.settle(doubt, error)?,
                     None => {
                         self.look_after_store(&error);
                         return Err(error);
@@ -92,13 +93,13 @@ impl Writer<'_> {
 
     /// Opens both logs of a move anew whose last step failed with this error. The log is where the target says; where the
     /// target cannot be opened, it is the old one, as for the next LOAD. An error where the log has not moved.
-    fn settle(&mut self, mut doubt: Doubt, error: &str) -> Result<Arrived, String> {
+    fn settle(&mut self, mut doubt: Doubt, error: Error) -> Result<Arrived, Error> {
         let place = self.store.place().clone();
-        self.shared.close_reader(error);
+        self.shared.close_reader(&error.to_string());
         self.store.let_go();
         let since = Instant::now();
         loop {
-            let reason = match store::reopen_marked(&place).map_err(OpenError::into_text) {
+            let reason = match store::reopen_marked(&place).map_err(Error::from) {
                 Ok((source, note)) => {
                     note.into_iter().for_each(|note| self.shared.note(note));
                     match doubt.settle(&source) {
@@ -112,7 +113,7 @@ impl Writer<'_> {
                         Err(reason) if since.elapsed() < DOUBT_MAX => reason,
                         stayed => {
                             self.stay(source, stayed.err());
-                            return Err(error.to_owned());
+                            return Err(error);
                         }
                     }
                 }
@@ -121,14 +122,14 @@ impl Writer<'_> {
             if self.shared.queue.is_shut_down() {
                 // The next LOAD finds the marks of the move.
                 self.stay_closed(&reason);
-                return Err(error.to_owned());
+                return Err(error);
             }
             std::thread::sleep(DOUBT_INTERVAL);
         }
     }
 
     /// Goes on at the old place, opened anew.
-    fn stay(&mut self, source: Store, doubt: Option<String>) {
+    fn stay(&mut self, source: Store, doubt: Option<Error>) {
         let forgotten = match source.mark() {
             Ok(Some(mark)) => source.forget_mark(&mark),
             other => other.map(drop),

@@ -5,7 +5,9 @@
 //! and again until that works.
 
 use super::Writer;
-use crate::store::{self, OpenError, Place, Store};
+use crate::engine::error::Error;
+use crate::store::{self, Place, Store};
+use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,15 +16,17 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Writer<'_> {
     /// The error is why the store is closed.
-    pub(super) fn is_open(&self) -> Result<(), String> {
+    pub(super) fn is_open(&self) -> Result<(), Error> {
         match &self.failures.closed {
-            Some((reason, _)) => Err(reason.clone()),
+            Some((reason, _)) => Err(Error::Closed {
+                reason: reason.clone(),
+            }),
             None => Ok(()),
         }
     }
 
     /// Opens a store anew that did not answer any more after this error.
-    pub(super) fn look_after_store(&mut self, error: &str) {
+    pub(super) fn look_after_store(&mut self, error: &dyn Display) {
         if self.failures.closed.is_none() && !self.store.is_alive() {
             self.open_anew(error);
         }
@@ -38,9 +42,9 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) fn open_anew(&mut self, error: &str) {
+    pub(super) fn open_anew(&mut self, error: &dyn Display) {
         let place = self.store.place().clone();
-        self.shared.close_reader(error);
+        self.shared.close_reader(&error.to_string());
         self.store.let_go();
         match store::reopen(&place) {
             Ok((store, note)) => {
@@ -51,11 +55,11 @@ impl Writer<'_> {
                 self.shared.note(format!("{note} ({error})"));
                 self.go_on_with(store);
             }
-            Err(reason) => self.stay_closed(&reason.into_text()),
+            Err(reason) => self.stay_closed(&reason),
         }
     }
 
-    pub(super) fn stay_closed(&mut self, reason: &str) {
+    pub(super) fn stay_closed(&mut self, reason: &dyn Display) {
         let reason = format!("the log cannot be opened again yet: {reason}");
         self.shared.note(reason.clone());
         self.shared.close_reader(&reason);
@@ -69,11 +73,11 @@ impl Writer<'_> {
         if let Some(log) = self.store.place().path() {
             self.shared.keep_private(log);
         }
-        let taken = self.numbered().and_then(|next_seq| {
+        let taken = self.numbered().map_err(Error::from).and_then(|next_seq| {
             self.totals.failed();
             self.shared.metrics.registry.set_unsaved();
             self.spools = None;
-            self.shared.queue.reopened(next_seq)
+            Ok(self.shared.queue.reopened(next_seq)?)
         });
         match taken {
             Ok(()) => {
@@ -85,7 +89,7 @@ impl Writer<'_> {
     }
 
     /// Where the store goes on. One that begins anew does not give out what the one before has.
-    fn numbered(&mut self) -> Result<u64, String> {
+    fn numbered(&mut self) -> Result<u64, store::Error> {
         let next_seq = self.store.next_seq()?;
         if next_seq > 1 {
             return Ok(next_seq);
@@ -149,7 +153,7 @@ impl Writer<'_> {
                 true
             }
             Err(error) => {
-                self.stay_closed(&OpenError::into_text(error));
+                self.stay_closed(&error);
                 false
             }
         }

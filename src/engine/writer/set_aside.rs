@@ -1,9 +1,12 @@
 //! Records that the store does not take, whatever is tried: they go into a file of their own, and nothing waits for them.
 
 use super::Writer;
+use crate::engine::error::Error;
+use crate::files::FileError;
 use crate::journal;
 use crate::metrics::Changes;
 use crate::record::{part, Pending};
+use crate::store;
 use std::path::{Path, PathBuf};
 
 impl Writer<'_> {
@@ -23,18 +26,20 @@ impl Writer<'_> {
                 self.failures.clear();
                 self.shared.queue.committed(vec![pending]);
             }
-            Err(error) => self.shared.queue.failed(vec![pending], &error),
+            Err(error) => self.shared.queue.failed(vec![pending], &error.to_string()),
         }
     }
 
     /// Commits a batch but for the rows that the store does not take, where it takes others and the disk does too.
-    fn without_culprits(&mut self, pending: &Pending) -> Result<(), String> {
+    fn without_culprits(&mut self, pending: &Pending) -> Result<(), Error> {
         // A disk that has room for the whole batch is not why a row of it fails.
         let whole = self.write_aside(std::slice::from_ref(pending))?;
         let divided = self.divide(pending);
-        let dropped = whole.map_or(Ok(()), std::fs::remove_file);
+        let dropped = whole.map_or(Ok(()), |file| {
+            std::fs::remove_file(&file).map_err(FileError::of("delete", file))
+        });
         let aside = divided?;
-        dropped.map_err(|error| error.to_string())?;
+        dropped?;
         let file = self.write_aside(&aside)?;
         let end = pending.0.first_seq + pending.1.rows() as u64;
         self.store.put_next_seq(end).inspect_err(|_| {
@@ -48,7 +53,7 @@ impl Writer<'_> {
     }
 
     /// Commits a batch in halves, down to single rows; returns those that fail alone.
-    fn divide(&mut self, pending: &Pending) -> Result<Vec<Pending>, String> {
+    fn divide(&mut self, pending: &Pending) -> Result<Vec<Pending>, store::Error> {
         let whole = std::slice::from_ref(pending);
         if self.store.commit(whole, &[], &Changes::default()).is_ok() {
             return Ok(Vec::new());
@@ -68,11 +73,9 @@ impl Writer<'_> {
     }
 
     /// The file that they are in now; none where there is nothing to write, or nowhere.
-    fn write_aside(&self, aside: &[Pending]) -> Result<Option<PathBuf>, String> {
+    fn write_aside(&self, aside: &[Pending]) -> Result<Option<PathBuf>, FileError> {
         match self.store.place().path() {
-            Some(log) if !aside.is_empty() => journal::write_aside(log, aside)
-                .map(Some)
-                .map_err(|error| error.to_string()),
+            Some(log) if !aside.is_empty() => journal::write_aside(log, aside).map(Some),
             _ => Ok(None),
         }
     }

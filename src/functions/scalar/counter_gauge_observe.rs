@@ -6,17 +6,14 @@ use crate::duckdb::{
     Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
 };
 use crate::functions::Session;
-use crate::metrics::{Family, Kind, Stage};
+use crate::metrics::{pack, Kind, Registry, Updates};
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// What one of the functions does.
 pub trait Update: Send + Sync + 'static {
     const NAME: &'static str;
     const KIND: Kind;
     const OVERLOADS: &'static [Overload];
-    /// What is wrong with a value that the metric cannot take.
-    fn problem(value: f64) -> Option<&'static str>;
 }
 
 const LABELED: Overload = Overload {
@@ -45,37 +42,18 @@ impl Update for Counter {
         EITHER,
         LABELED,
     ];
-
-    fn problem(value: f64) -> Option<&'static str> {
-        if !value.is_finite() {
-            Some("a counter is raised by a finite number")
-        } else if value < 0.0 {
-            Some("a counter only rises; use oplog_gauge for what falls")
-        } else {
-            None
-        }
-    }
 }
 
 impl Update for Gauge {
     const NAME: &'static str = "oplog_gauge";
     const KIND: Kind = Kind::Gauge;
     const OVERLOADS: &'static [Overload] = &[EITHER, LABELED];
-
-    fn problem(_: f64) -> Option<&'static str> {
-        None
-    }
 }
 
 impl Update for Observe {
     const NAME: &'static str = "oplog_observe";
     const KIND: Kind = Kind::Histogram;
     const OVERLOADS: &'static [Overload] = &[EITHER, LABELED];
-
-    fn problem(value: f64) -> Option<&'static str> {
-        (!value.is_finite())
-            .then_some("an observation is a finite number, or its sum is lost for good")
-    }
 }
 
 pub const COUNTER: ScalarFunction = ScalarFunction {
@@ -173,38 +151,26 @@ impl<U> Publish<U> {
     }
 }
 
-/// The rows of a chunk that go to one series.
-struct Target {
-    family: Arc<Family>,
-    /// The label values, packed.
-    labels: Vec<u8>,
-    values: Vec<f64>,
-    /// What the series is, as the rows are answered.
-    running: f64,
-}
-
 /// What became of a row.
 #[derive(Clone, Copy)]
 enum Row {
-    To(u32, f64),
+    /// To a series.
+    To(usize, f64),
     Null,
     Rejected,
 }
 
-/// The rows of a chunk by series, which is looked up once for all rows of the same name and labels.
-struct Gathering<'a> {
+/// The columns of a chunk, and what their rows are to change.
+struct Rows<'a> {
     names: Column<'a>,
     labels: LabelColumn<'a>,
     values: Option<Column<'a>>,
-    targets: Vec<Target>,
-    index: foldhash::HashMap<Vec<u8>, u32>,
     key: Vec<u8>,
-    last_key: Vec<u8>,
-    last: u32,
+    updates: Updates,
 }
 
-impl Gathering<'_> {
-    fn row<U: Update>(&mut self, session: &Session, row: usize) -> Result<Row, String> {
+impl Rows<'_> {
+    fn read(&mut self, registry: &Registry, row: usize) -> Result<Row, String> {
         let value = match &self.values {
             None => 1.0,
             Some(column) => match number(column, row) {
@@ -212,7 +178,7 @@ impl Gathering<'_> {
                 None => return Ok(Row::Null),
             },
         };
-        if let Some(problem) = U::problem(value) {
+        if let Some(problem) = self.updates.problem(value) {
             return Err(format!("value is {value}: {problem}"));
         }
         let name = self
@@ -221,37 +187,17 @@ impl Gathering<'_> {
             .map_err(|bytes| format!("metric name is {bytes}"))?
             .ok_or("metric name is NULL: name the metric")?;
         self.key.clear();
-        crate::metrics::pack(&mut self.key, std::iter::once(name));
-        let labels = self.labels.pack(row, &mut self.key)?;
-        // Neighbours are often alike.
-        if self.key != self.last_key {
-            self.last = match self.index.get(&self.key) {
-                Some(target) => *target,
-                None => self.target::<U>(session, name, labels)?,
-            };
-            self.last_key.clone_from(&self.key);
-        }
-        self.targets[self.last as usize].values.push(value);
-        Ok(Row::To(self.last, value))
-    }
-
-    fn target<U: Update>(
-        &mut self,
-        session: &Session,
-        name: &str,
-        labels: usize,
-    ) -> Result<u32, String> {
-        let registry = session.engine().registry();
-        let family = registry.used(name, U::KIND, &self.labels.names())?;
-        let target = self.targets.len() as u32;
-        self.targets.push(Target {
-            family,
-            labels: self.key[labels..].to_vec(),
-            values: Vec::new(),
-            running: 0.0,
-        });
-        self.index.insert(self.key.clone(), target);
-        Ok(target)
+        pack(&mut self.key, std::iter::once(name));
+        let labels_at = self.labels.pack(row, &mut self.key)?;
+        let series = self.updates.add(
+            registry,
+            name,
+            || self.labels.names(),
+            &self.key,
+            labels_at,
+            value,
+        )?;
+        Ok(Row::To(series, value))
     }
 }
 
@@ -264,34 +210,6 @@ fn number(column: &Column<'_>, row: usize) -> Option<f64> {
         Cell::Integer(number) => Some(number as f64),
         _ => None,
     }
-}
-
-/// Puts the values of a chunk in their series, none of them if anything was wrong with one; returns how many found no
-/// room and count under `other`.
-fn apply(kind: Kind, targets: &mut [Target], max_series: usize) -> u64 {
-    let mut folded = 0;
-    for target in targets {
-        let found = target.family.find_packed(&target.labels, max_series);
-        folded += u64::from(found.folded) * target.values.len() as u64;
-        match kind {
-            Kind::Counter => {
-                let sum = target.values.iter().sum();
-                target.running = found.series.add(Stage::Live, sum);
-            }
-            Kind::Gauge => {
-                if let Some(value) = target.values.last() {
-                    found.series.set(*value);
-                }
-            }
-            Kind::Histogram => {
-                let bounds = &target.family.bounds;
-                found
-                    .series
-                    .observe(Stage::Live, bounds, &target.values, None);
-            }
-        }
-    }
-    folded
 }
 
 impl<U: Update> Scalar for Publish<U> {
@@ -332,38 +250,27 @@ impl<U: Update> Scalar for Publish<U> {
             return Ok(());
         };
         let strict = engine.strict();
-        let mut gathering = Gathering {
+        let mut columns = Rows {
             names: arguments.column(0),
             labels: labels.read(labels_at.map(|at| arguments.column(at))),
             values: value.map(|at| arguments.column(at)),
-            targets: Vec::new(),
-            index: foldhash::HashMap::default(),
             key: Vec::new(),
-            last_key: Vec::new(),
-            last: 0,
+            updates: Updates::of(U::KIND),
         };
         let mut rows = Vec::with_capacity(count);
         for row in 0..count {
-            rows.push(match gathering.row::<U>(&self.session, row) {
+            rows.push(match columns.read(engine.registry(), row) {
                 Ok(row) => row,
                 Err(problem) if strict => return Err(format!("{}: {problem}", Self::NAME)),
                 Err(_) => Row::Rejected,
             });
         }
-        let mut targets = gathering.targets;
-        engine.publish(|max_series| {
-            let folded = apply(U::KIND, &mut targets, max_series);
-            (folded, targets.iter().map(|target| &*target.family))
-        });
+        let mut updates = columns.updates;
+        engine.publish(&mut updates);
         let mut rejected = 0;
         for (row, what) in rows.into_iter().enumerate() {
             match what {
-                Row::To(target, value) if U::KIND == Kind::Counter => {
-                    let target = &mut targets[target as usize];
-                    target.running += value;
-                    output.set_f64(row, target.running);
-                }
-                Row::To(_, value) => output.set_f64(row, value),
+                Row::To(series, value) => output.set_f64(row, updates.answer(series, value)),
                 Row::Null => output.set_null(row),
                 Row::Rejected => {
                     rejected += 1;

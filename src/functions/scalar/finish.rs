@@ -139,8 +139,8 @@ impl Scalar for Finish {
                 }
                 Some((_, Row::Rejected)) => continue,
             };
-            let added =
-                id(&ids, row).and_then(|id| id.map(|id| finishing.add(id, said)).transpose());
+            let added = id(&ids, row)
+                .and_then(|id| Ok(id.map(|id| finishing.add(id, said)).transpose()?));
             match added {
                 Ok(None) => {}
                 Ok(Some(duration_ms)) => finished.push((row, duration_ms)),
@@ -153,7 +153,7 @@ impl Scalar for Finish {
         engine.count_rejected(rejected);
         match outcome {
             Err(error) if strict => return Err(format!("{}: {error}", Self::NAME)),
-            Err(error) => engine.note(error),
+            Err(error) => engine.note(error.to_string()),
             Ok(()) => {}
         }
         let mut durations = vec![None; rows];

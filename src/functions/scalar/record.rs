@@ -119,12 +119,12 @@ impl Scalar for Record {
             (batch.rows(), engine.record(batch))
         });
         let refused = recorded.as_ref().and_then(|(count, recorded)| {
-            Some((count - recorded.rows(), recorded.refused.clone()?))
+            Some((count - recorded.rows(), recorded.refused.as_ref()?))
         });
         match refused {
             Some((_, error)) if strict => return Err(format!("{}: {error}", Self::NAME)),
             Some((count, error)) => {
-                engine.note(error);
+                engine.note(error.to_string());
                 engine.count_rejected(count as u64);
             }
             None => {}

@@ -92,7 +92,7 @@ impl Scalar for Start {
                 Ok(started) => ids = started,
                 Err(error) if strict => return Err(format!("{}: {error}", Self::NAME)),
                 Err(error) => {
-                    engine.note(error);
+                    engine.note(error.to_string());
                     engine.count_rejected(batch.rows() as u64);
                 }
             }

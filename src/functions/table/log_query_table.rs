@@ -3,7 +3,7 @@
 use super::log_query::LogQuery;
 use super::parameters::{from_call, id, Arguments};
 use super::policy::{Effect, Effects};
-use super::query::{is_out_of_memory, told, Query, JSON_COLUMN};
+use super::query::{executed, Failed, Query, JSON_COLUMN};
 use crate::caller::Watched;
 use crate::duckdb::{
     Context, LogicalType, Rows, Table, TableBind, TableOutput, TypeId, Value, VECTOR_SIZE,
@@ -26,8 +26,8 @@ impl LogQueryTable {
     }
 
     /// Has the log mended if it is its damage that a query has met; says whether it was.
-    fn may_mend(&self, error: &str) -> bool {
-        !is_out_of_memory(error) && self.shared().mend()
+    fn may_mend(&self, error: &Failed) -> bool {
+        error.may_be_damage() && self.shared().mend()
     }
 
     fn shared(&self) -> &Shared {
@@ -95,7 +95,7 @@ impl Table for LogQueryTable {
 
     fn bind(&self, bind: &mut TableBind<'_>) -> Result<BoundQuery, String> {
         let log_query = self.log_query;
-        let failed = |error| format!("{}: {error}", log_query.name);
+        let failed = |error: String| format!("{}: {error}", log_query.name);
         let zone = self.session.zone(bind.context());
         let mut arguments = Arguments::read(
             |parameter| from_call(bind, parameter, &zone),
@@ -118,7 +118,9 @@ impl Table for LogQueryTable {
             arguments,
         };
         let shared = self.shared();
-        let statement = shared.begin(|| query.prepare(shared)).map_err(failed)?;
+        let statement = shared
+            .begin(|| query.prepare(shared))
+            .map_err(|error| failed(error.into()))?;
         let mut columns = Vec::new();
         for (name, logical) in statement.columns() {
             if name == JSON_COLUMN {
@@ -132,7 +134,7 @@ impl Table for LogQueryTable {
     }
 
     fn start(&self, bound: &BoundQuery, columns: &[usize], _: &Context) -> Result<Scan, String> {
-        let failed = |error| format!("{}: {error}", self.log_query.name);
+        let failed = |error: Failed| format!("{}: {error}", self.log_query.name);
         // Only what the host asks for is computed. For count(*) it asks for a row number, which is no column of ours.
         let mut wanted: Vec<usize> = columns
             .iter()
@@ -149,13 +151,13 @@ impl Table for LogQueryTable {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let begin = || {
+        let begin = || -> Result<Scan, Failed> {
             let statement = bound.query.ask(self.shared(), &listed)?;
             let interrupter = statement.interrupter();
             let watched = self.shared().callers.watch(move || interrupter.interrupt());
-            let mut rows = watched.run(|| statement.execute())?;
+            let mut rows = watched.run(|| executed(statement.execute()))?;
             if wanted.is_empty() {
-                return watched.run(|| rows.count()).map(Scan::Count);
+                return Ok(Scan::Count(watched.run(|| executed(rows.count()))?));
             }
             Ok(Scan::Rows {
                 watched,
@@ -166,8 +168,8 @@ impl Table for LogQueryTable {
         let ask = || self.shared().begin(begin);
         // It may be the log that is damaged, and not the query.
         ask().or_else(|error| match self.may_mend(&error) {
-            true => ask().map_err(|error| failed(told(error))),
-            false => Err(failed(told(error))),
+            true => ask().map_err(failed),
+            false => Err(failed(error)),
         })
     }
 
@@ -178,11 +180,12 @@ impl Table for LogQueryTable {
                 rows,
                 columns,
             } => watched
-                .run(|| rows.next_into(output, columns))
+                .run(|| executed(rows.next_into(output, columns)))
                 .map_err(|error| {
+                    let error = Failed::from(error);
                     // Rows have been given out: whoever asks again has what can be saved.
                     self.may_mend(&error);
-                    format!("{}: {}", self.log_query.name, told(error))
+                    format!("{}: {error}", self.log_query.name)
                 }),
             Scan::Count(left) => {
                 let rows = (*left).min(VECTOR_SIZE);

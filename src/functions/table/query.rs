@@ -3,28 +3,64 @@
 use super::log_query::LogQuery;
 use super::parameters::Arguments;
 use crate::calendar::Zone;
-use crate::duckdb::Statement;
-use crate::engine::Shared;
+use crate::duckdb::{self, Statement};
+use crate::engine::{self, Shared};
 use crate::store::{self, Parameter as Bound};
+use std::fmt;
 
 /// The column that is text in the log, and JSON for whoever asks.
 pub const JSON_COLUMN: &str = "metadata";
 
-/// Whether an error of the log's DuckDB is about memory.
-pub fn is_out_of_memory(error: &str) -> bool {
-    error.contains("Out of Memory Error")
+/// Why a query has no answer.
+pub enum Failed {
+    /// What was asked cannot be.
+    Question(String),
+    /// The log does not answer.
+    Log(engine::Error),
 }
 
-/// An error for whoever has asked: one about memory names the limit that is meant, which is not the host's.
-pub fn told(error: String) -> String {
-    if !is_out_of_memory(&error) {
-        return error;
+impl Failed {
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_out_of_memory())
     }
-    format!(
-        "the answer needs more memory than the {} that the log's own DuckDB has: ask about a shorter period, for fewer rows or \
-         columns, or with fewer groups",
-        store::MEMORY_LIMIT
-    )
+
+    /// Whether it may be the log that is damaged.
+    pub fn may_be_damage(&self) -> bool {
+        matches!(self, Self::Log(error) if !error.is_out_of_memory())
+    }
+}
+
+impl<E: Into<engine::Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+/// Errors for whoever has asked: one about memory names the limit that is meant, which is not the host's.
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Question(text) => formatter.write_str(text),
+            Self::Log(_) if self.is_out_of_memory() => write!(
+                formatter,
+                "the answer needs more memory than the {} that the log's own DuckDB has: ask about a shorter period, for fewer \
+                 rows or columns, or with fewer groups",
+                store::MEMORY_LIMIT
+            ),
+            Self::Log(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl From<Failed> for String {
+    fn from(failed: Failed) -> Self {
+        failed.to_string()
+    }
+}
+
+/// What the log's DuckDB says is the log's error.
+pub fn executed<T>(outcome: Result<T, duckdb::Error>) -> Result<T, store::Error> {
+    Ok(outcome?)
 }
 
 /// One query. It can be asked more than once, and each time is about the log as it is then.
@@ -50,7 +86,7 @@ impl Query {
     }
 
     /// Names and SQL types of the columns. What the log keeps as text and hands out as JSON is JSON.
-    pub fn columns(&self, shared: &Shared) -> Result<Vec<(String, String)>, String> {
+    pub fn columns(&self, shared: &Shared) -> Result<Vec<(String, String)>, Failed> {
         let statement = shared.begin(|| self.prepare(shared))?;
         let columns = statement.columns().into_iter();
         Ok(columns
@@ -65,29 +101,30 @@ impl Query {
     }
 
     /// Checks what only the time of asking decides, and prepares the answer for the sake of its columns.
-    pub fn prepare(&self, shared: &Shared) -> Result<Statement, String> {
+    pub fn prepare(&self, shared: &Shared) -> Result<Statement, Failed> {
         if self.has_buckets() {
             // A width that cannot work fails here already.
-            self.arguments.buckets(crate::system::clock::now_us())?;
+            self.arguments
+                .buckets(crate::system::clock::now_us())
+                .map_err(Failed::Question)?;
         }
-        let (filters, _) = self.arguments.filters(0)?;
-        shared
-            .reader()?
-            .prepare(&self.sql(&self.arguments, &filters, true))
+        let (filters, _) = self.arguments.filters(0).map_err(Failed::Question)?;
+        let sql = self.sql(&self.arguments, &filters, true);
+        Ok(shared.reader()?.prepare(&sql)?)
     }
 
     /// The statement that answers now; `listed` is what it selects. It sees everything recorded so far.
-    pub fn ask(&self, shared: &Shared, listed: &str) -> Result<Statement, String> {
+    pub fn ask(&self, shared: &Shared, listed: &str) -> Result<Statement, Failed> {
         let now_us = crate::system::clock::now_us();
         let mut arguments = self.arguments.clone();
         if self.has_buckets() {
             // Buckets end somewhere, and so do the operations that they count.
             arguments.range.until_us.get_or_insert(now_us);
         }
-        let (filters, mut parameters) = arguments.filters(now_us)?;
+        let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
         let mut are_alike = true;
         if self.has_buckets() {
-            let buckets = arguments.buckets(now_us)?;
+            let buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
             are_alike = buckets.are_alike();
             parameters.push(("from_us", Bound::Integer(buckets.starts_us[0])));
             parameters.push(("until_us", Bound::Integer(buckets.end_us)));
@@ -95,7 +132,7 @@ impl Query {
             parameters.push(("starts_us", Bound::Text(format!("{:?}", buckets.starts_us))));
         }
         if self.log_query.sql.contains("$period") {
-            let length = arguments.range.length(now_us)?;
+            let length = arguments.range.length(now_us).map_err(Failed::Question)?;
             parameters.push(("period", length.map_or(Bound::Null, Bound::Text)));
         }
         if let Some(figures) = self.log_query.figures {
@@ -107,9 +144,8 @@ impl Query {
                 .trim()
                 .trim_end_matches(';')
         );
-        shared
-            .read(arguments.range.until_us)?
-            .bind(&sql, &parameters)
+        let reader = shared.read(arguments.range.until_us)?;
+        Ok(reader.bind(&sql, &parameters)?)
     }
 
     fn has_buckets(&self) -> bool {

@@ -81,13 +81,13 @@ fn metrics_are_limited_and_unused_ones_make_room() {
 fn memory_is_limited_and_given_back() {
     let registry = Registry::default();
     let family = registry.used("h", Kind::Histogram, &["text"]).unwrap();
-    let mut folded = 0;
+    let mut overflowed = 0;
     for number in 0..20_000 {
         let text = format!("{number}{}", "x".repeat(1000));
         let found = family.find([text.as_str()].into_iter(), usize::MAX);
-        folded += usize::from(found.folded);
+        overflowed += usize::from(found.overflowed);
     }
-    assert!(folded > 0);
+    assert!(overflowed > 0);
     let bytes = registry.bytes();
     let limit = crate::metrics::REGISTRY_BYTES_MAX;
     assert!(bytes >= limit && bytes < limit + 100_000, "{bytes}");
