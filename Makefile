@@ -77,6 +77,7 @@ test: ## run every test in every engine (ONLY=text runs the suites whose name co
 .PHONY: lint
 lint: ## check formatting, and clippy without a warning
 	cargo fmt --all --check
+	cargo fmt --manifest-path test/clients/rust/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from dataclasses import dataclass, field
 from typing import Callable
@@ -30,6 +31,7 @@ STEPS = [
 
 LINT = [
     Suite("format", ["cargo", "fmt", "--all", "--check"]),
+    Suite("format of the Rust client", ["cargo", "fmt", "--manifest-path", "test/clients/rust/Cargo.toml", "--check"]),
     Suite("clippy", ["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
 ]
 
@@ -55,6 +57,21 @@ def node(client: Client) -> Suite:
     return Suite(client.label, command, counts.node, environment, uses_all_cores=False)
 
 
+def rust(client: Client) -> Suite:
+    """The duckdb crate links the library that DuckDB's package for Node.js brings along: neither crates.io nor PyPI has one."""
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    library = client.environment / "node_modules" / "@duckdb" / f"node-bindings-{sys.platform}-{machine}"
+    environment = {
+        "OPLOG_EXTENSION": str(EXTENSION),
+        "DUCKDB_LIB_DIR": str(library),
+        "LD_LIBRARY_PATH" if sys.platform == "linux" else "DYLD_LIBRARY_PATH": str(library),
+        "CARGO_TARGET_DIR": str(ROOT / "build" / "rust-client"),
+    }
+    manifest = ROOT / "test" / "clients" / "rust" / "Cargo.toml"
+    command = ["cargo", "test", "--locked", "--manifest-path", str(manifest)]
+    return Suite(f"rust {client.version}", command, counts.cargo, environment, uses_all_cores=False)
+
+
 def test_suites() -> list[Suite]:
     suites = [Suite("cargo", ["cargo", "test", "--workspace"], counts.cargo)]
     suites += [sqllogictest(engine) for engine in engines()]
@@ -63,5 +80,6 @@ def test_suites() -> list[Suite]:
         paths = short_tests() if engine.short else ["test", "--ignore=test/clients"]
         suites.append(pytest(f"pytest {engine.label}", engine, *paths))
     suites += [pytest(client.label, default_engine(), "test/clients/cli") for client in of_kind("cli")]
-    suites += [node(client) for client in of_kind("node")]
+    for client in of_kind("node"):
+        suites += [node(client), rust(client)]
     return suites
