@@ -81,7 +81,7 @@ lint: ## check formatting, and clippy without a warning
 	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: reference
-reference: ## rewrite docs/functions.md and a table of docs/metrics.md from the declarations
+reference: ## rewrite docs/functions.md and the tables of docs/metrics.md and docs/http.md from the declarations
 	OPLOG_WRITE_REFERENCE=1 cargo test --quiet --package oplog reference
 
 .PHONY: surface

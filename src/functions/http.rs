@@ -60,7 +60,7 @@ impl Answers {
     }
 
     /// The one row of an answer, "" where there is none.
-    fn row(
+    fn one(
         &self,
         log_query: &'static LogQuery,
         arguments: Arguments,
@@ -104,8 +104,8 @@ impl Source for Answers {
         }
     }
 
-    fn operations(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
-        let log_query = log_query("oplog_operations")?;
+    fn page(&self, query: &str, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
+        let log_query = log_query(query)?;
         let mut arguments = arguments(log_query, filters)?;
         let max_rows = rows_asked(&mut arguments)?;
         let skip_rows = bound_rows(&arguments, "skip_rows");
@@ -126,13 +126,14 @@ impl Source for Answers {
         Ok(out)
     }
 
-    fn operation(
+    fn member(
         &self,
+        query: &str,
         text: &str,
         filters: &Parameters,
         cancel: &Cancel,
     ) -> Result<Option<String>, Problem> {
-        let log_query = log_query("oplog_operations")?;
+        let log_query = log_query(query)?;
         // Nothing but the path says which one it is.
         only_known(filters, &["project_id"])?;
         let mut arguments = arguments(log_query, filters)?;
@@ -141,14 +142,14 @@ impl Source for Answers {
             .conditions
             .push("id = CAST(CAST($id AS VARCHAR) AS UUID)");
         arguments.bound.push(("id", Bound::Text(id)));
-        let row = self.row(log_query, arguments, cancel)?;
+        let row = self.one(log_query, arguments, cancel)?;
         Ok((!row.is_empty()).then_some(row))
     }
 
-    fn stats(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
-        let log_query = log_query("oplog_summary")?;
+    fn row(&self, query: &str, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
+        let log_query = log_query(query)?;
         let arguments = arguments(log_query, filters)?;
-        self.row(log_query, arguments, cancel)
+        self.one(log_query, arguments, cancel)
     }
 }
 

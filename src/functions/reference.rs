@@ -1,4 +1,4 @@
-//! docs/functions.md, and a table of docs/metrics.md, made of the declarations. The tests below fail where a file is not what they say;
+//! docs/functions.md, and a table each of docs/metrics.md and docs/http.md, made of the declarations. The tests below fail where a file is not what they say;
 //! `make reference` writes it anew.
 
 use super::relations::Relation;
@@ -9,6 +9,7 @@ use super::table::log_query::{Column, Columns, LogQuery};
 use super::table::parameters;
 use crate::metrics::{Declaration, Registry, SelfMetrics};
 use crate::record::{Field, Kind};
+use crate::serve::{Route, Shape, PROJECT, ROUTES};
 use crate::settings::{Setting, Type};
 use std::fmt::Write;
 
@@ -271,6 +272,49 @@ fn the_page_about_metrics_has_those_that_are_declared() {
     assert!(
         written == rendered,
         "docs/metrics.md is not current: run `make reference`"
+    );
+}
+
+/// The table of paths in docs/http.md.
+fn paths() -> String {
+    let mut out = String::from("| path | answers | like |\n|---|---|---|\n");
+    for route in ROUTES {
+        let Route { path, answers, .. } = route;
+        let like = match route.shape {
+            Shape::Metrics => "`prometheus_text()`, `openmetrics_text()`".to_owned(),
+            Shape::Health => "`oplog_health()`".to_owned(),
+            Shape::Page(name) | Shape::Member(name) | Shape::Row(name) => format!("`{name}(…)`"),
+        };
+        line(&mut out, format_args!("| `{path}` | {answers} | {like} |"));
+    }
+    let of_project = ROUTES.iter().filter(|route| route.of_project);
+    let below: Vec<String> = of_project
+        .map(|route| format!("`{PROJECT}{}`", route.path))
+        .collect();
+    line(
+        &mut out,
+        format_args!(
+            "| {} | the same of one project | `project_id := …` |",
+            below.join(", ")
+        ),
+    );
+    out
+}
+
+#[test]
+fn the_page_about_http_has_the_paths_that_there_are() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/http.md");
+    let written = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = written.split_once("| path | answers | like |").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let rendered = format!("{before}{}\n{after}", paths());
+    if std::env::var_os("OPLOG_WRITE_REFERENCE").is_some() {
+        std::fs::write(path, &rendered).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(
+        written == rendered,
+        "docs/http.md is not current: run `make reference`"
     );
 }
 

@@ -1,6 +1,6 @@
 //! Who gets an answer: the token, and without one the guard against pages in a browser on the same machine.
 
-use super::reply::Refusal;
+use super::reply::Rejection;
 use hyper::header::{HeaderMap, HeaderName, AUTHORIZATION, HOST, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::Version;
@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use subtle::ConstantTimeEq;
 
 /// Checks a request before anything else is looked at.
-pub fn check(request: &Parts, token: Option<&str>) -> Result<(), Refusal> {
+pub fn check(request: &Parts, token: Option<&str>) -> Result<(), Rejection> {
     let host = only(&request.headers, &HOST)?;
     if host.is_none() && request.version >= Version::HTTP_11 {
-        return Err(Refusal::bad_request(
+        return Err(Rejection::bad_request(
             "Host is missing: name the host in HTTP/1.1",
         ));
     }
@@ -27,7 +27,7 @@ pub fn check(request: &Parts, token: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-fn check_token(headers: &HeaderMap, token: &str) -> Result<(), Refusal> {
+fn check_token(headers: &HeaderMap, token: &str) -> Result<(), Rejection> {
     let given = only(headers, &AUTHORIZATION)?
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -35,10 +35,10 @@ fn check_token(headers: &HeaderMap, token: &str) -> Result<(), Refusal> {
     match given {
         // In a time that says nothing about the token but its length.
         Some(given) if bool::from(given.as_bytes().ct_eq(token.as_bytes())) => Ok(()),
-        Some(_) => Err(Refusal::unauthorized(
+        Some(_) => Err(Rejection::unauthorized(
             "the token is wrong: give the one that oplog_serve was called with",
         )),
-        None => Err(Refusal::unauthorized(
+        None => Err(Rejection::unauthorized(
             "the token is missing: send the header Authorization: Bearer <token>",
         )),
     }
@@ -46,9 +46,9 @@ fn check_token(headers: &HeaderMap, token: &str) -> Result<(), Refusal> {
 
 /// A page that somebody has open in a browser can send requests to loopback, and under a name that its owner points there it
 /// could read the answers. Such requests name a foreign host or origin.
-fn check_local(host: Option<&str>, origin: Option<&str>) -> Result<(), Refusal> {
+fn check_local(host: Option<&str>, origin: Option<&str>) -> Result<(), Rejection> {
     if let Some(host) = host.filter(|host| !is_local(host)) {
-        return Err(Refusal::forbidden(&format!(
+        return Err(Rejection::forbidden(&format!(
             "Host is '{host}': without a token only this machine is answered; ask for localhost, or call oplog_serve with \
              a token"
         )));
@@ -58,7 +58,7 @@ fn check_local(host: Option<&str>, origin: Option<&str>) -> Result<(), Refusal> 
         !host.is_some_and(is_local)
     };
     if let Some(origin) = origin.filter(foreign) {
-        return Err(Refusal::forbidden(&format!(
+        return Err(Rejection::forbidden(&format!(
             "Origin is '{origin}': without a token pages of other hosts are not answered; call oplog_serve with a token"
         )));
     }
@@ -84,15 +84,15 @@ fn is_local(host: &str) -> bool {
 }
 
 /// The header's value; two of them would leave open which one counts.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Rejection> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => value
             .to_str()
             .map(Some)
-            .map_err(|_| Refusal::bad_request(&format!("{name} is no ASCII: send plain text"))),
-        (Some(_), Some(_)) => Err(Refusal::bad_request(&format!(
+            .map_err(|_| Rejection::bad_request(&format!("{name} is no ASCII: send plain text"))),
+        (Some(_), Some(_)) => Err(Rejection::bad_request(&format!(
             "{name} is given twice: send it once"
         ))),
     }
@@ -113,7 +113,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        check(&parts, token).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        check(&parts, token).map_or_else(|rejection| rejection.status().as_u16(), |()| 200)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One connection, and the times that it may take.
 
-use super::answer::Answering;
+use super::handler::Handler;
 use super::limits::{HEAD_BYTES_MAX, HEAD_TIME, IDLE_TIME, REQUEST_TIME};
 use super::slots::Slot;
 use crate::locks::lock;
@@ -41,26 +41,26 @@ impl Deadline {
 pub async fn serve(
     stream: TcpStream,
     slot: Slot,
-    answering: Arc<Answering>,
+    handler: Arc<Handler>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let deadline = Deadline(Arc::new(Mutex::new(Instant::now() + HEAD_TIME)));
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         let (request, body) = request.into_parts();
-        if answering.allows(&request) {
+        if handler.allows(&request) {
             deadline.set(REQUEST_TIME);
             slot.welcome();
         } else {
             deadline.set(HEAD_TIME);
         }
         asked.store(true, Ordering::Relaxed);
-        let answering = Arc::clone(&answering);
+        let handler = Arc::clone(&handler);
         let deadline = deadline.clone();
         async move {
             let has_body = !body.is_end_stream();
             let ended = move || deadline.set(IDLE_TIME);
-            Ok::<_, Infallible>(answering.answer(&request, has_body, ended).await)
+            Ok::<_, Infallible>(handler.handle(&request, has_body, ended).await)
         }
     });
     let mut connection = pin!(http1::Builder::new()
@@ -86,7 +86,7 @@ pub async fn serve(
         }
         if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
             if outcome.is_err_and(|error| error.is_parse()) {
-                answering.metrics.rejected.inc();
+                handler.metrics.rejected.inc();
             }
             return Poll::Ready(());
         }
@@ -100,7 +100,7 @@ pub async fn serve(
         alarm
             .as_mut()
             .poll(cx)
-            .map(|()| answering.metrics.timed_out.inc())
+            .map(|()| handler.metrics.timed_out.inc())
     })
     .await;
 }

@@ -5,12 +5,12 @@
 //! others. All of them have ended when [`Server::stop`] returns.
 
 mod access;
-mod answer;
 mod body;
 mod cancel;
 mod connection;
-mod format;
+mod handler;
 pub mod limits;
+mod negotiate;
 mod options;
 mod reply;
 mod route;
@@ -24,6 +24,8 @@ use crate::metrics::Format;
 
 pub use cancel::Cancel;
 pub use options::Options;
+#[cfg(test)]
+pub use route::{Route, Shape, PROJECT, ROUTES};
 pub use server::Server;
 
 /// Parameters of a request, decoded, each name at most once.
@@ -54,17 +56,18 @@ pub trait Source: Send + Sync + 'static {
     /// Waits for nothing.
     fn health(&self) -> Health;
 
-    /// A page of operations, as JSON.
-    fn operations(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem>;
+    /// A page of a function's rows, as JSON.
+    fn page(&self, query: &str, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem>;
 
-    /// One operation as JSON, where there is one of this id that the filters let pass.
-    fn operation(
+    /// The row of this id as JSON, where there is one that the filters let pass.
+    fn member(
         &self,
+        query: &str,
         id: &str,
         filters: &Parameters,
         cancel: &Cancel,
     ) -> Result<Option<String>, Problem>;
 
-    /// What a period came to, as JSON.
-    fn stats(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem>;
+    /// A function's one row, as JSON.
+    fn row(&self, query: &str, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem>;
 }

@@ -1,4 +1,4 @@
-//! Answers as they go out: status, headers, and what a refusal says.
+//! Answers as they go out: status, headers, and what a rejection says.
 
 use super::body::Body;
 use crate::metrics::Format;
@@ -68,7 +68,7 @@ impl Reply {
 
 /// Why a request is not answered with what it asks for: what is wrong, the value, the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     kind: Kind,
     message: String,
 }
@@ -127,7 +127,7 @@ impl Kind {
     }
 }
 
-impl Refusal {
+impl Rejection {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -229,9 +229,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_json_whatever_it_quotes() {
+    fn a_rejection_is_json_whatever_it_quotes() {
         let message = "command is '\"</script>\u{1}\n': give another";
-        let reply = Refusal::bad_parameter(message).reply();
+        let reply = Rejection::bad_parameter(message).reply();
         let read: serde_json::Value = serde_json::from_str(&reply.content).unwrap();
         assert_eq!(read["error"]["message"], message);
         assert_eq!(read["error"]["code"], "bad_parameter");

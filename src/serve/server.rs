@@ -1,10 +1,10 @@
 //! A listening socket and its thread, from start to stop.
 
-use super::answer::Answering;
 use super::connection;
+use super::handler::Handler;
 use super::limits::{CONNECTIONS_MAX, GRACE_TIME, READS_MAX};
 use super::options::Options;
-use super::reply::Refusal;
+use super::reply::Rejection;
 use super::slots::Slots;
 use super::Source;
 use crate::metrics::ServeMetrics;
@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 pub struct Server {
     options: Options,
     address: SocketAddr,
-    answering: Arc<Answering>,
+    handler: Arc<Handler>,
     stopping: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -59,9 +59,9 @@ impl Server {
             let _entered = runtime.enter();
             TcpListener::from_std(listener).map_err(listening)?
         };
-        let answering = Arc::new(Answering::new(options.token.clone(), source, metrics));
+        let handler = Arc::new(Handler::new(options.token.clone(), source, metrics));
         let (stopping, stop) = watch::channel(false);
-        let for_thread = Arc::clone(&answering);
+        let for_thread = Arc::clone(&handler);
         let thread = std::thread::Builder::new()
             .name("oplog-serve".into())
             .spawn(move || {
@@ -76,7 +76,7 @@ impl Server {
         Ok(Self {
             options,
             address,
-            answering,
+            handler,
             stopping,
             thread: Some(thread),
         })
@@ -107,7 +107,7 @@ impl Server {
         };
         // It is gone where nobody receives.
         let _ = self.stopping.send(true);
-        self.answering.cancel_reads();
+        self.handler.cancel_reads();
         let _ = thread.join();
     }
 }
@@ -119,11 +119,11 @@ impl Drop for Server {
 }
 
 /// Takes in connections until the server stops, and then sees them out.
-async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::Receiver<bool>) {
+async fn listen(listener: TcpListener, handler: Arc<Handler>, stop: watch::Receiver<bool>) {
     // Declared behind the listener, and so dropped before it.
     #[cfg(unix)]
     let closed_in_child = crate::system::ClosedInChild::new(&listener);
-    let slots = Slots::new(answering.has_token());
+    let slots = Slots::new(handler.has_token());
     let mut connections = JoinSet::new();
     let mut stopping = stop.clone();
     let mut stopped = std::pin::pin!(stopping.wait_for(|stopping| *stopping));
@@ -142,14 +142,14 @@ async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::R
             Some(Ok((stream, client))) => {
                 let slot = slots.take(client.ip());
                 if !matches!(slot, Some((_, false))) {
-                    answering.metrics.refused.inc();
+                    handler.metrics.refused.inc();
                 }
                 let Some((slot, _)) = slot else {
-                    refuse(stream);
+                    reject(stream);
                     continue;
                 };
-                let open = Open::new(&answering.metrics);
-                let served = connection::serve(stream, slot, Arc::clone(&answering), stop.clone());
+                let open = Open::new(&handler.metrics);
+                let served = connection::serve(stream, slot, Arc::clone(&handler), stop.clone());
                 connections.spawn(async move {
                     served.await;
                     drop(open);
@@ -169,8 +169,9 @@ async fn listen(listener: TcpListener, answering: Arc<Answering>, stop: watch::R
 }
 
 /// Tells a client that there is no room, as far as that goes without waiting for it.
-fn refuse(stream: TcpStream) {
-    let reply = Refusal::busy(format!("{CONNECTIONS_MAX} connections are open: try again")).reply();
+fn reject(stream: TcpStream) {
+    let reply =
+        Rejection::busy(format!("{CONNECTIONS_MAX} connections are open: try again")).reply();
     let Ok(mut stream) = stream.into_std() else {
         return;
     };

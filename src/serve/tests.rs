@@ -29,7 +29,7 @@ impl Source for Fake {
         }
     }
 
-    fn operations(&self, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
+    fn page(&self, _: &str, filters: &Parameters, cancel: &Cancel) -> Result<String, Problem> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         assert!(
             !self.panics.load(Ordering::Relaxed),
@@ -44,7 +44,13 @@ impl Source for Fake {
         Err(Problem::Failed("interrupted".into()))
     }
 
-    fn operation(&self, id: &str, _: &Parameters, _: &Cancel) -> Result<Option<String>, Problem> {
+    fn member(
+        &self,
+        _: &str,
+        id: &str,
+        _: &Parameters,
+        _: &Cancel,
+    ) -> Result<Option<String>, Problem> {
         match id {
             "known" => Ok(Some("{}".into())),
             "broken" => Err(Problem::Failed("the disk is gone".into())),
@@ -52,7 +58,7 @@ impl Source for Fake {
         }
     }
 
-    fn stats(&self, _: &Parameters, _: &Cancel) -> Result<String, Problem> {
+    fn row(&self, _: &str, _: &Parameters, _: &Cancel) -> Result<String, Problem> {
         Err(Problem::Parameter("period is 'x': give another".into()))
     }
 }

@@ -1,11 +1,11 @@
-//! From a request to its answer.
+//! From a request to its response.
 
 use super::access;
 use super::body::{Body, Budget};
 use super::cancel::Cancel;
 use super::limits::{READS_MAX, READ_TIME, READ_WAIT, TARGET_BYTES_MAX};
-use super::reply::{Refusal, Reply};
-use super::route::{Lost, Route, Scope};
+use super::reply::{Rejection, Reply};
+use super::route::{listed, Asked, Lost, Shape};
 use super::target::parameters;
 use super::{Problem, Source};
 use crate::excerpt::excerpt;
@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// What answers all requests of a server.
-pub struct Answering {
+/// What handles all requests of a server.
+pub struct Handler {
     token: Option<String>,
     source: Arc<dyn Source>,
     pub metrics: Arc<ServeMetrics>,
@@ -37,7 +37,7 @@ struct Running {
     cancels: HashMap<u64, Cancel>,
 }
 
-impl Answering {
+impl Handler {
     pub fn new(token: Option<String>, source: Arc<dyn Source>, metrics: Arc<ServeMetrics>) -> Self {
         Self {
             token,
@@ -61,7 +61,7 @@ impl Answering {
     }
 
     /// The answer to one request; `ended` is called when the client has taken it.
-    pub async fn answer(
+    pub async fn handle(
         self: &Arc<Self>,
         request: &Parts,
         has_body: bool,
@@ -70,27 +70,27 @@ impl Answering {
         self.metrics.requests.inc();
         let reply = match self.reply(request, has_body).await {
             Ok(reply) => reply,
-            Err(refusal) => self.refuse(&refusal),
+            Err(rejection) => self.reject(&rejection),
         };
         match self.budget.take(reply.len()) {
             Some(share) => reply.into_response(|content| Body::new(content, Some(share), ended)),
             None => self
-                .refuse(&Refusal::busy(
+                .reject(&Rejection::busy(
                     "too many answers wait to be taken: ask again",
                 ))
                 .into_response(|content| Body::new(content, None, ended)),
         }
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Reply {
-        if refusal.is_busy() {
+    fn reject(&self, rejection: &Rejection) -> Reply {
+        if rejection.is_busy() {
             self.metrics.busy.inc();
-        } else if refusal.is_internal() {
+        } else if rejection.is_internal() {
             self.metrics.failed.inc();
-        } else if refusal.status().is_client_error() {
+        } else if rejection.status().is_client_error() {
             self.metrics.rejected.inc();
         }
-        refusal.reply()
+        rejection.reply()
     }
 
     pub fn has_token(&self) -> bool {
@@ -102,75 +102,65 @@ impl Answering {
         access::check(request, self.token.as_deref()).is_ok()
     }
 
-    async fn reply(self: &Arc<Self>, request: &Parts, has_body: bool) -> Result<Reply, Refusal> {
+    async fn reply(self: &Arc<Self>, request: &Parts, has_body: bool) -> Result<Reply, Rejection> {
         access::check(request, self.token.as_deref())?;
         let target = request
             .uri
             .path_and_query()
             .map_or("", |target| target.as_str());
         if target.len() > TARGET_BYTES_MAX {
-            return Err(Refusal::uri_too_long(target.len()));
+            return Err(Rejection::uri_too_long(target.len()));
         }
         if has_body {
-            return Err(Refusal::content_too_large());
+            return Err(Rejection::content_too_large());
         }
-        let route = Route::of(request.uri.path()).map_err(|lost| match lost {
-            Lost::Unknown => Refusal::not_found(format!(
-                "nothing is at {}: ask for /metrics, /health, /operations, /operations/{{id}}, /operations/stats, or the last \
-                 three below /projects/{{project_id}}",
-                request.uri.path()
+        let asked = Asked::of(request.uri.path()).map_err(|lost| match lost {
+            Lost::Unknown => Rejection::not_found(format!(
+                "nothing is at {}: ask for {}",
+                request.uri.path(),
+                listed()
             )),
-            Lost::Malformed(problem) => Refusal::bad_request(&problem),
+            Lost::Malformed(problem) => Rejection::bad_request(&problem),
         })?;
         if request.method != Method::GET && request.method != Method::HEAD {
-            return Err(Refusal::method_not_allowed(request.method.as_str()));
+            return Err(Rejection::method_not_allowed(request.method.as_str()));
         }
-        self.follow(route, request).await
+        self.follow(asked, request).await
     }
 
-    async fn follow(self: &Arc<Self>, route: Route, request: &Parts) -> Result<Reply, Refusal> {
-        let filters = |scope| filters(request.uri.query().unwrap_or(""), scope);
-        let ok = |json| Reply::json(StatusCode::OK, json);
-        match route {
-            Route::Metrics => {
+    async fn follow(self: &Arc<Self>, asked: Asked, request: &Parts) -> Result<Reply, Rejection> {
+        let Asked { shape, project, id } = asked;
+        let query = match shape {
+            Shape::Metrics => {
                 let accept = request.headers.get_all(ACCEPT).iter();
                 let format = Format::negotiate(accept.filter_map(|value| value.to_str().ok()));
                 let text = self.work(move |source| source.metrics(format)).await?;
-                Ok(Reply::metrics(format, text))
+                return Ok(Reply::metrics(format, text));
             }
-            Route::Health => {
+            Shape::Health => {
                 let health = self.work(|source| source.health()).await?;
                 let status = if health.healthy {
                     StatusCode::OK
                 } else {
                     StatusCode::SERVICE_UNAVAILABLE
                 };
-                Ok(Reply::json(status, health.json))
+                return Ok(Reply::json(status, health.json));
             }
-            Route::Operations(scope) => {
-                let filters = filters(scope)?;
-                self.read(move |source, cancel| source.operations(&filters, cancel))
-                    .await
-                    .map(ok)
-            }
-            Route::Stats(scope) => {
-                let filters = filters(scope)?;
-                self.read(move |source, cancel| source.stats(&filters, cancel))
-                    .await
-                    .map(ok)
-            }
-            Route::Operation(scope, id) => {
-                let filters = filters(scope)?;
-                let asked = id.clone();
-                self.read(move |source, cancel| source.operation(&asked, &filters, cancel))
-                    .await?
-                    .map(ok)
-                    .ok_or_else(|| {
-                        Refusal::not_found(format!(
-                            "no operation has the id {id}: it was never recorded here, or retention has deleted it"
-                        ))
-                    })
-            }
+            Shape::Page(query) | Shape::Member(query) | Shape::Row(query) => query,
+        };
+        let filters = filters(request.uri.query().unwrap_or(""), project)?;
+        let of = id.clone();
+        let answer = self.read(move |source, cancel| match (shape, of) {
+            (Shape::Page(_), _) => source.page(query, &filters, cancel).map(Some),
+            (_, Some(id)) => source.member(query, &id, &filters, cancel),
+            (_, None) => source.row(query, &filters, cancel).map(Some),
+        });
+        match answer.await? {
+            Some(json) => Ok(Reply::json(StatusCode::OK, json)),
+            None => Err(Rejection::not_found(format!(
+                "no operation has the id {}: it was never recorded here, or retention has deleted it",
+                id.unwrap_or_default()
+            ))),
         }
     }
 
@@ -178,25 +168,27 @@ impl Answering {
     async fn work<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&dyn Source) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, Rejection> {
         let source = Arc::clone(&self.source);
         tokio::task::spawn_blocking(move || work(&*source))
             .await
-            .map_err(|_| Refusal::internal("internal error in oplog (contained, please report it)"))
+            .map_err(|_| {
+                Rejection::internal("internal error in oplog (contained, please report it)")
+            })
     }
 
     /// Asks a question that may take long.
     async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         ask: impl FnOnce(&dyn Source, &Cancel) -> Result<T, Problem> + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, Rejection> {
         let turn = timeout(READ_WAIT, Arc::clone(&self.reads).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(Refusal::busy(format!(
+            return Err(Rejection::busy(format!(
                 "{READS_MAX} other questions are being answered: ask again"
             )));
         };
-        let read = self.begin_read().ok_or_else(Refusal::closing)?;
+        let read = self.begin_read().ok_or_else(Rejection::closing)?;
         let waiting = CancelOnDrop(read.cancel.clone());
         let answer = self.work(move |source| {
             let answer = ask(source, &read.cancel);
@@ -209,12 +201,12 @@ impl Answering {
         drop(waiting);
         match answer {
             Ok(Ok(Ok(answer))) => Ok(answer),
-            Ok(Ok(Err(Problem::Parameter(problem)))) => Err(Refusal::bad_parameter(problem)),
-            Ok(Ok(Err(Problem::TooLarge(problem)))) => Err(Refusal::answer_too_large(problem)),
-            _ if closing => Err(Refusal::closing()),
-            Ok(Ok(Err(Problem::Failed(problem)))) => Err(Refusal::internal(problem)),
-            Ok(Err(refusal)) => Err(refusal),
-            Err(_) => Err(Refusal::timeout(format!(
+            Ok(Ok(Err(Problem::Parameter(problem)))) => Err(Rejection::bad_parameter(problem)),
+            Ok(Ok(Err(Problem::TooLarge(problem)))) => Err(Rejection::answer_too_large(problem)),
+            _ if closing => Err(Rejection::closing()),
+            Ok(Ok(Err(Problem::Failed(problem)))) => Err(Rejection::internal(problem)),
+            Ok(Err(rejection)) => Err(rejection),
+            Err(_) => Err(Rejection::timeout(format!(
                 "the question took {} s: ask about a shorter period, or in SQL",
                 READ_TIME.as_secs()
             ))),
@@ -232,7 +224,7 @@ impl Answering {
         running.cancels.insert(number, cancel.clone());
         self.metrics.reads.inc();
         Some(Read {
-            answering: Arc::clone(self),
+            handler: Arc::clone(self),
             number,
             cancel,
         })
@@ -241,15 +233,15 @@ impl Answering {
 
 /// A question that runs, until it is dropped.
 struct Read {
-    answering: Arc<Answering>,
+    handler: Arc<Handler>,
     number: u64,
     cancel: Cancel,
 }
 
 impl Drop for Read {
     fn drop(&mut self) {
-        self.answering.running().cancels.remove(&self.number);
-        self.answering.metrics.reads.dec();
+        self.handler.running().cancels.remove(&self.number);
+        self.handler.metrics.reads.dec();
     }
 }
 
@@ -262,11 +254,11 @@ impl Drop for CancelOnDrop {
     }
 }
 
-fn filters(query: &str, scope: Scope) -> Result<Vec<(String, String)>, Refusal> {
-    let mut filters = parameters(query).map_err(Refusal::bad_parameter)?;
-    if let Some(project) = scope {
+fn filters(query: &str, project: Option<String>) -> Result<Vec<(String, String)>, Rejection> {
+    let mut filters = parameters(query).map_err(Rejection::bad_parameter)?;
+    if let Some(project) = project {
         if let Some((_, given)) = filters.iter().find(|(name, _)| name == "project_id") {
-            return Err(Refusal::bad_parameter(format!(
+            return Err(Rejection::bad_parameter(format!(
                 "project_id is '{given}', and the path names '{project}': leave the parameter out",
                 given = excerpt(given),
                 project = excerpt(&project)
