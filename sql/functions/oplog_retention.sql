@@ -27,7 +27,7 @@ rule AS (
     SELECT
         2,
         'oplog_error_retention',
-        'error, timeout, cancelled',
+        CAST($failures AS VARCHAR),
         CAST($error_retention AS VARCHAR),
         error_before,
         others,

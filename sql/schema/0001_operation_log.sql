@@ -5,7 +5,7 @@ CREATE TABLE operation_log (
     id UUID NOT NULL,                     -- version 7, in the order of seq
     timestamp TIMESTAMPTZ NOT NULL,       -- when the operation ended
     command VARCHAR NOT NULL,
-    status VARCHAR NOT NULL,              -- success, error, timeout, cancelled
+    status VARCHAR NOT NULL,              -- one of LOGGED_STATUSES in record/value.rs
     duration_ms DOUBLE,
     project_id VARCHAR NOT NULL,
     branch_id VARCHAR NOT NULL,

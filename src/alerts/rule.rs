@@ -109,23 +109,11 @@ impl RuleChange {
         let same_metric = known.as_ref().is_some_and(|rule| rule.metric == metric);
         let mut rule = match known {
             Some(rule) => Rule { metric, ..rule },
-            None => Rule {
-                name: name.to_owned(),
-                enabled: true,
-                metric,
-                comparison: Comparison::Above,
-                threshold: self
-                    .threshold
-                    .ok_or_else(|| format!("threshold is missing: give it in {}", metric.unit))?,
-                period_us: 0,
-                hold_for_us: 0,
-                min_operations: 0,
-                severity: "warning".into(),
-                summary: String::new(),
-                command: String::new(),
-                project_id: String::new(),
-                table_name: String::new(),
-            },
+            None => {
+                let threshold = self.threshold;
+                let missing = || format!("threshold is missing: give it in {}", metric.unit);
+                Rule::new(name, metric, threshold.ok_or_else(missing)?)
+            }
         };
         if !same_metric {
             rule.period_us = metric.default_period_us.unwrap_or(0);
@@ -166,6 +154,25 @@ impl RuleChange {
 }
 
 impl Rule {
+    /// A rule with the defaults.
+    pub fn new(name: &str, metric: &'static Metric, threshold: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            enabled: true,
+            metric,
+            comparison: Comparison::Above,
+            threshold,
+            period_us: 0,
+            hold_for_us: 0,
+            min_operations: 0,
+            severity: "warning".into(),
+            summary: String::new(),
+            command: String::new(),
+            project_id: String::new(),
+            table_name: String::new(),
+        }
+    }
+
     /// Refuses what could not be evaluated, or would mean something else than it seems to.
     fn check(&self) -> Result<(), String> {
         if !self.threshold.is_finite() {

@@ -9,14 +9,17 @@ use crate::json;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a caller may give as `status`, as OpenTelemetry and job schedulers would say it. `success` is the default.
-pub const STATUSES: [&str; 4] = ["success", "error", "timeout", "cancelled"];
-
 /// The status of a span that nobody finished. Only oplog writes it.
 pub const INTERRUPTED: &str = "interrupted";
 
-/// What may stand in the log.
+/// What may stand in the log, as OpenTelemetry and job schedulers would say it. `success` is the default.
 pub const LOGGED_STATUSES: [&str; 5] = ["success", "error", "timeout", "cancelled", INTERRUPTED];
+
+/// What a caller may give as `status`: all but the last.
+pub const STATUSES: [&str; LOGGED_STATUSES.len() - 1] = {
+    let [given @ .., _] = LOGGED_STATUSES;
+    given
+};
 
 /// A value as the caller gave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,12 +109,14 @@ pub(super) fn status(value: &Value<'_>) -> Result<&'static str, Problem> {
         .into_iter()
         .find(|status| text == status)
         .ok_or_else(|| {
+            let [first @ .., last] = STATUSES;
+            let any = format!("{} or {last}", first.join(", "));
             let remedy = if text == INTERRUPTED {
-                "only oplog writes it, for spans that nobody finished; give success, error, timeout or cancelled"
+                format!("only oplog writes it, for spans that nobody finished; give {any}")
             } else {
-                "a status is success, error, timeout or cancelled; details go into error_code"
+                format!("a status is {any}; details go into error_code")
             };
-            Problem::of(Field::Status, value, remedy)
+            Problem::of(Field::Status, value, &remedy)
         })
 }
 

@@ -4,58 +4,111 @@ use super::error::Error;
 use super::read::{Parameter, Reader};
 use super::store::Store;
 use crate::alerts::{
-    pattern, unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX,
+    pattern as patterns, unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX,
 };
 use crate::caller::Watcher;
 use crate::duckdb::{Cell, Connection, Rows};
 
-const RULES: &str = include_str!("../../sql/alerts/rules.sql");
-const PUT_RULE: &str = include_str!("../../sql/alerts/put_rule.sql");
-const DROP_RULE: &str = include_str!("../../sql/alerts/drop_rule.sql");
 const PERIOD: &str = include_str!("../../sql/alerts/period.sql");
 const CONSECUTIVE_ERRORS: &str = include_str!("../../sql/alerts/consecutive_errors.sql");
 const SINCE_LAST: &str = include_str!("../../sql/alerts/seconds_since_last_operation.sql");
 
-/// A rule as the table has it, in the order of rules.sql. None for a metric that a newer oplog has brought.
-fn rule(row: Vec<Cell<'static>>) -> Option<Rule> {
-    let mut cells = row.into_iter();
-    let text = |cell: Option<Cell<'static>>| match cell {
-        Some(Cell::Text(text)) => text.into_owned(),
-        _ => String::new(),
+/// A column of `alert_rules`.
+struct RuleColumn {
+    name: &'static str,
+    /// What a rule has there.
+    get: fn(&Rule) -> Parameter,
+    /// How it gets it; none for what cannot stand there, such as a metric that a newer oplog has brought.
+    set: fn(&mut Rule, &Cell<'static>) -> Option<()>,
+}
+
+fn text(cell: &Cell<'static>) -> Option<String> {
+    match cell {
+        Cell::Text(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn integer(cell: &Cell<'static>) -> Option<i64> {
+    match cell {
+        Cell::Integer(number) => i64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+/// Patterns are NULL where they are empty.
+fn pattern(pattern: &str) -> Parameter {
+    match pattern {
+        "" => Parameter::Null,
+        pattern => Parameter::Text(pattern.to_owned()),
+    }
+}
+
+macro_rules! columns {
+    ($($name:ident: |$rule:ident| $get:expr, |$cell:ident| $set:expr;)*) => {
+        &[$(RuleColumn {
+            name: stringify!($name),
+            get: |$rule| $get,
+            set: |rule, $cell| {
+                rule.$name = $set?;
+                Some(())
+            },
+        },)*]
     };
-    let integer = |cell: Option<Cell<'static>>| match cell {
-        Some(Cell::Integer(number)) => number as i64,
-        _ => 0,
+}
+
+const COLUMNS: &[RuleColumn] = columns! {
+    name: |rule| Parameter::Text(rule.name.clone()), |cell| text(cell);
+    enabled: |rule| Parameter::Integer(rule.enabled.into()), |cell| match cell {
+        Cell::Boolean(enabled) => Some(*enabled),
+        _ => None,
     };
-    Some(Rule {
-        name: text(cells.next()),
-        enabled: matches!(cells.next(), Some(Cell::Boolean(true))),
-        metric: Metric::by_name(&text(cells.next()))?,
-        comparison: Comparison::parse(&text(cells.next())).ok()?,
-        threshold: match cells.next() {
-            Some(Cell::Double(threshold)) => threshold,
-            _ => return None,
-        },
-        period_us: integer(cells.next()),
-        hold_for_us: integer(cells.next()),
-        min_operations: integer(cells.next()),
-        severity: text(cells.next()),
-        summary: text(cells.next()),
-        command: text(cells.next()),
-        project_id: text(cells.next()),
-        table_name: text(cells.next()),
-    })
+    metric: |rule| Parameter::Text(rule.metric.name.into()), |cell| Metric::by_name(&text(cell)?);
+    comparison: |rule| Parameter::Text(rule.comparison.symbol().into()),
+        |cell| Comparison::parse(&text(cell)?).ok();
+    threshold: |rule| Parameter::Double(rule.threshold), |cell| match cell {
+        Cell::Double(threshold) => Some(*threshold),
+        _ => None,
+    };
+    period_us: |rule| Parameter::Integer(rule.period_us), |cell| integer(cell);
+    hold_for_us: |rule| Parameter::Integer(rule.hold_for_us), |cell| integer(cell);
+    min_operations: |rule| Parameter::Integer(rule.min_operations), |cell| integer(cell);
+    severity: |rule| Parameter::Text(rule.severity.clone()), |cell| text(cell);
+    summary: |rule| Parameter::Text(rule.summary.clone()), |cell| text(cell);
+    command: |rule| pattern(&rule.command), |cell| Some(text(cell).unwrap_or_default());
+    project_id: |rule| pattern(&rule.project_id), |cell| Some(text(cell).unwrap_or_default());
+    table_name: |rule| pattern(&rule.table_name), |cell| Some(text(cell).unwrap_or_default());
+};
+
+fn names() -> Vec<&'static str> {
+    COLUMNS.iter().map(|column| column.name).collect()
+}
+
+/// Which rules there are.
+fn select() -> String {
+    format!(
+        "SELECT {} FROM alert_rules ORDER BY name",
+        names().join(", ")
+    )
+}
+
+fn rule(row: &[Cell<'static>]) -> Option<Rule> {
+    let mut rule = Rule::new("", &Metric::ALL[0], 0.0);
+    for (column, cell) in COLUMNS.iter().zip(row) {
+        (column.set)(&mut rule, cell)?;
+    }
+    Some(rule)
 }
 
 fn rules(mut rows: Rows) -> Result<Vec<Rule>, Error> {
-    Ok(rows.collect()?.into_iter().filter_map(rule).collect())
+    Ok(rows.collect()?.iter().filter_map(|row| rule(row)).collect())
 }
 
 impl Store {
     /// Adds or changes a rule; the rule as it is then.
     pub fn change_rule(&mut self, name: &str, change: RuleChange) -> Result<Rule, Error> {
         self.connection.transaction(|connection| {
-            let known = rules(connection.prepare(RULES)?.execute()?)?;
+            let known = rules(connection.prepare(&select())?.execute()?)?;
             let count = known.len();
             let known = known.into_iter().find(|rule| rule.name == name);
             if known.is_none() && count >= RULES_MAX {
@@ -72,7 +125,7 @@ impl Store {
             if drop_named(connection, name)? {
                 return Ok(());
             }
-            let known = rules(connection.prepare(RULES)?.execute()?)?;
+            let known = rules(connection.prepare(&select())?.execute()?)?;
             let names = known.iter().map(|rule| rule.name.as_str());
             Err(Error::Rule(unknown(name, names)))
         })
@@ -81,42 +134,30 @@ impl Store {
 
 /// Says whether there was one.
 fn drop_named(connection: &Connection, name: &str) -> Result<bool, Error> {
-    let statement = connection.prepare(DROP_RULE)?;
+    let statement = connection.prepare("DELETE FROM alert_rules WHERE name = $name")?;
     statement.bind_text("name", name)?;
     Ok(statement.execute()?.count()? > 0)
 }
 
+/// Keeps a rule in the place of the one of that name, if there is one.
 fn put(connection: &Connection, rule: &Rule) -> Result<(), Error> {
     drop_named(connection, &rule.name)?;
-    let statement = connection.prepare(PUT_RULE)?;
-    for (name, text) in [
-        ("name", rule.name.as_str()),
-        ("metric", rule.metric.name),
-        ("comparison", rule.comparison.symbol()),
-        ("severity", &rule.severity),
-        ("summary", &rule.summary),
-        ("command", &rule.command),
-        ("project_id", &rule.project_id),
-        ("table_name", &rule.table_name),
-    ] {
-        statement.bind_text(name, text)?;
+    let names = names();
+    let statement = connection.prepare(&format!(
+        "INSERT INTO alert_rules ({}) VALUES (${})",
+        names.join(", "),
+        names.join(", $")
+    ))?;
+    for column in COLUMNS {
+        (column.get)(rule).bind(&statement, column.name)?;
     }
-    for (name, number) in [
-        ("enabled", i64::from(rule.enabled)),
-        ("period_us", rule.period_us),
-        ("hold_for_us", rule.hold_for_us),
-        ("min_operations", rule.min_operations),
-    ] {
-        statement.bind_i64(name, number)?;
-    }
-    statement.bind_f64("threshold", rule.threshold)?;
     statement.execute()?;
     Ok(())
 }
 
 impl Reader {
     pub fn rules(&self) -> Result<Vec<Rule>, Error> {
-        rules(self.bind(RULES, &[])?.execute()?)
+        rules(self.bind(&select(), &[])?.execute()?)
     }
 
     /// What a rule's metric was at these times, the oldest first. The log was opened at `opened_us`.
@@ -146,12 +187,12 @@ impl Reader {
             ("opened_us", Parameter::Integer(opened_us)),
         ];
         for (name, pattern) in rule.filters() {
-            if pattern::is_plain(pattern) {
+            if patterns::is_plain(pattern) {
                 conditions.push(format!("{name} = ${name}"));
                 parameters.push((name, Parameter::Text(pattern.to_owned())));
                 continue;
             }
-            conditions.push(match pattern::regular_expression(pattern) {
+            conditions.push(match patterns::regular_expression(pattern) {
                 // Hexadecimal digits and signs, so no quote is in it. As a parameter it would be compiled for each row.
                 Some(expression) => format!("regexp_full_match({name}, '{expression}')"),
                 None => "false".to_owned(),
@@ -172,5 +213,24 @@ impl Reader {
                 _ => None,
             })
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_those_of_the_schema() {
+        let schema = include_str!("../../sql/schema/0006_no_keys.sql");
+        let (_, table) = schema
+            .split_once("CREATE TABLE alert_rules_without_key (\n")
+            .unwrap();
+        let (table, _) = table.split_once("\n);").unwrap();
+        let columns: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(columns, names());
     }
 }

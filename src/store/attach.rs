@@ -1,6 +1,7 @@
 //! Attaching a log to an instance: the file at this very place, or nothing, and why it cannot be.
 
 use super::beside::{begin_wal, quoted, wal};
+use super::columns::Columns;
 use super::damage::{self, Finding};
 use super::error::{Error, OpenError};
 use super::hold::{self, Hold};
@@ -211,17 +212,19 @@ fn open_in(instance: &Instance, place: &Place, there: There) -> Result<Store, Fa
         };
         schema::migrate(&connection).map_err(Failed::Schema)?;
         settle(&connection, place).map_err(Failed::Engine)?;
+        let columns = Columns::of(&connection).map_err(Failed::Engine)?;
         let segments = match place {
             Place::Memory => Some(Segments::begin(&connection, &catalog).map_err(Failed::Engine)?),
             Place::File(_) => None,
         };
-        Ok((hold, segments))
+        Ok((hold, columns, segments))
     };
     match prepared() {
-        Ok((hold, segments)) => Ok(Store {
+        Ok((hold, columns, segments)) => Ok(Store {
             connection,
             instance: instance.clone(),
             catalog,
+            columns,
             place: place.clone(),
             hold,
             segments,

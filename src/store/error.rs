@@ -27,6 +27,8 @@ pub enum Error {
     NoNumber { key: &'static str, value: String },
     #[error("the log has no table operation_log")]
     NoTable,
+    #[error("the log has a column {0}, which this oplog does not know")]
+    UnknownColumn(String),
     #[error("the engine gives no random id")]
     NoRandomId,
     #[error("the log says nothing of a move")]

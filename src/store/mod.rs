@@ -7,6 +7,7 @@ mod alerts;
 mod append;
 mod attach;
 mod beside;
+mod columns;
 mod damage;
 mod error;
 mod grow;

@@ -17,6 +17,19 @@ pub enum Parameter {
     Time(i64),
 }
 
+impl Parameter {
+    pub(super) fn bind(&self, statement: &Statement, name: &str) -> Result<(), Error> {
+        match self {
+            Self::Null => statement.bind_null(name),
+            Self::Text(text) => statement.bind_text(name, text),
+            Self::Integer(number) => statement.bind_i64(name, *number),
+            Self::Double(number) => statement.bind_f64(name, *number),
+            Self::Time(micros) => statement.bind_timestamp(name, *micros),
+        }?;
+        Ok(())
+    }
+}
+
 /// Runs queries on the log, in parallel with the writer. What has begun to give rows goes on while the log moves; what
 /// begins when the log has moved finds the old place empty, or closed (see `Shared::begin`).
 #[derive(Clone)]
@@ -36,13 +49,7 @@ impl Reader {
     pub fn bind(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Statement, Error> {
         let statement = self.prepare(sql)?;
         for (name, parameter) in parameters {
-            match parameter {
-                Parameter::Null => statement.bind_null(name)?,
-                Parameter::Text(text) => statement.bind_text(name, text)?,
-                Parameter::Integer(number) => statement.bind_i64(name, *number)?,
-                Parameter::Double(number) => statement.bind_f64(name, *number)?,
-                Parameter::Time(micros) => statement.bind_timestamp(name, *micros)?,
-            }
+            parameter.bind(&statement, name)?;
         }
         Ok(statement)
     }

@@ -123,23 +123,18 @@ impl Store {
         let connection = &self.connection;
         attach_read_only(connection, damaged)?;
         let saved = self.take_rows();
-        for table in [
-            "settings",
-            "metric_families",
-            "metric_values",
-            "retention_runs",
-            "spools",
-        ] {
-            // What cannot be read begins anew.
-            let _ = connection.execute(&format!(
-                "INSERT INTO {table} SELECT * FROM {DAMAGED}.{table}"
-            ));
+        let tables = schema::tables(connection)?;
+        for table in tables
+            .iter()
+            .filter(|table| !["meta", "operation_log"].contains(&table.as_str()))
+        {
+            // What cannot be read begins anew. A fresh log has rows of its own where there is a set to begin with.
+            let _ = connection.transaction(|connection| {
+                connection.execute(&format!(
+                    "DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM {DAMAGED}.{table}"
+                ))
+            });
         }
-        let _ = connection.transaction(|connection| {
-            connection.execute(&format!(
-                "DELETE FROM alert_rules; INSERT INTO alert_rules SELECT * FROM {DAMAGED}.alert_rules"
-            ))
-        });
         let next_seq = connection.query(&format!(
             "SELECT greatest(
                 (SELECT coalesce(max(seq), 0) + 1 FROM operation_log),

@@ -110,7 +110,8 @@ pub fn all_meta(connection: &Connection) -> Result<BTreeMap<String, String>, Err
         .collect())
 }
 
-fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
+/// The tables of the connection's default database.
+pub fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
     Ok(connection
         .query("SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()")?
         .into_iter()

@@ -1,5 +1,6 @@
 //! An open log.
 
+use super::columns::Columns;
 use super::error::Error;
 use super::hold::Hold;
 use super::place::Place;
@@ -26,6 +27,8 @@ pub struct Store {
     pub(super) connection: Connection,
     pub(super) instance: Instance,
     pub(super) catalog: String,
+    /// Those of `operation_log`.
+    pub(super) columns: Columns,
     pub(super) place: Place,
     /// Keeps everybody else from the log's file; let go of behind the connection.
     pub(super) hold: Option<Hold>,

@@ -7,54 +7,114 @@ use crate::alerts::{Rule, RuleChange};
 use crate::calendar::format_interval;
 use crate::engine::Engine;
 
-const RULE_COLUMNS: &[Column] = &[
-    ("name", Type::Varchar, "the rule"),
-    ("enabled", Type::Boolean, "whether it is looked at"),
+type RuleColumn = (Column, fn(&Rule) -> Value);
+
+/// The columns of a rule, and what it has in each.
+const RULE: &[RuleColumn] = &[
+    (("name", Type::Varchar, "the rule"), |rule| {
+        Value::text(rule.name.as_str())
+    }),
     (
-        "metric",
-        Type::Varchar,
-        "what is measured: docs/alerts.md lists the metrics",
-    ),
-    ("comparison", Type::Varchar, "`>`, `>=`, `<` or `<=`"),
-    ("threshold", Type::Double, "what it is compared with"),
-    ("unit", Type::Varchar, "the unit of metric and threshold"),
-    (
-        "period",
-        Type::Varchar,
-        "what the metric is measured over; NULL where it has no period",
+        ("enabled", Type::Boolean, "whether it is looked at"),
+        |rule| Value::Boolean(rule.enabled),
     ),
     (
-        "hold_for",
-        Type::Varchar,
-        "how long the condition has to hold until it fires",
+        (
+            "metric",
+            Type::Varchar,
+            "what is measured: docs/alerts.md lists the metrics",
+        ),
+        |rule| Value::text(rule.metric.name),
     ),
     (
-        "min_operations",
-        Type::BigInt,
-        "with fewer operations in the period there is no value",
+        ("comparison", Type::Varchar, "`>`, `>=`, `<` or `<=`"),
+        |rule| Value::text(rule.comparison.symbol()),
     ),
     (
-        "severity",
-        Type::Varchar,
-        "how bad it is, in the words of whoever is alerted",
+        ("threshold", Type::Double, "what it is compared with"),
+        |rule| Value::Double(rule.threshold),
     ),
     (
-        "command",
-        Type::Varchar,
-        "GLOB pattern of the commands that count; NULL for all",
+        ("unit", Type::Varchar, "the unit of metric and threshold"),
+        |rule| Value::text(rule.metric.unit),
     ),
     (
-        "project_id",
-        Type::Varchar,
-        "GLOB pattern of the projects that count",
+        (
+            "period",
+            Type::Varchar,
+            "what the metric is measured over; NULL where it has no period",
+        ),
+        |rule| match rule.metric.default_period_us {
+            Some(_) => Value::text(format_interval(rule.period_us)),
+            None => Value::Null,
+        },
     ),
     (
-        "table_name",
-        Type::Varchar,
-        "GLOB pattern of the tables that count",
+        (
+            "hold_for",
+            Type::Varchar,
+            "how long the condition has to hold until it fires",
+        ),
+        |rule| Value::text(format_interval(rule.hold_for_us)),
     ),
-    ("summary", Type::Varchar, "what it means"),
+    (
+        (
+            "min_operations",
+            Type::BigInt,
+            "with fewer operations in the period there is no value",
+        ),
+        |rule| Value::Integer(rule.min_operations),
+    ),
+    (
+        (
+            "severity",
+            Type::Varchar,
+            "how bad it is, in the words of whoever is alerted",
+        ),
+        |rule| Value::text(rule.severity.as_str()),
+    ),
+    (
+        (
+            "command",
+            Type::Varchar,
+            "GLOB pattern of the commands that count; NULL for all",
+        ),
+        |rule| Value::text(rule.command.as_str()),
+    ),
+    (
+        (
+            "project_id",
+            Type::Varchar,
+            "GLOB pattern of the projects that count",
+        ),
+        |rule| Value::text(rule.project_id.as_str()),
+    ),
+    (
+        (
+            "table_name",
+            Type::Varchar,
+            "GLOB pattern of the tables that count",
+        ),
+        |rule| Value::text(rule.table_name.as_str()),
+    ),
+    (("summary", Type::Varchar, "what it means"), |rule| {
+        Value::text(rule.summary.as_str())
+    }),
 ];
+
+const RULE_COLUMNS: &[Column] = &{
+    let mut columns = [RULE[0].0; RULE.len()];
+    let mut at = 0;
+    while at < RULE.len() {
+        columns[at] = RULE[at].0;
+        at += 1;
+    }
+    columns
+};
+
+fn rule_row(rule: &Rule) -> Vec<Value> {
+    RULE.iter().map(|(_, value)| value(rule)).collect()
+}
 
 const NAME: Parameter = Parameter {
     name: "name",
@@ -178,7 +238,7 @@ pub const ALL: &[EngineFunction] = &[
         summary: "The alert rules, those that are switched off included.",
         example: "FROM oplog_alert_rules();",
         columns: RULE_COLUMNS,
-        answer: |engine, _| Ok(engine.answering().alert_rules()?.into_iter().map(rule_row).collect()),
+        answer: |engine, _| Ok(engine.answering().alert_rules()?.iter().map(rule_row).collect()),
         ..BASE
     },
     EngineFunction {
@@ -248,30 +308,6 @@ fn alerts(engine: &Engine, _: &Arguments) -> Answer {
         .collect())
 }
 
-/// A rule in the order of [`RULE_COLUMNS`].
-fn rule_row(rule: Rule) -> Vec<Value> {
-    let period = match rule.metric.default_period_us {
-        Some(_) => Value::text(format_interval(rule.period_us)),
-        None => Value::Null,
-    };
-    vec![
-        Value::text(rule.name),
-        Value::Boolean(rule.enabled),
-        Value::text(rule.metric.name),
-        Value::text(rule.comparison.symbol()),
-        Value::Double(rule.threshold),
-        Value::text(rule.metric.unit),
-        period,
-        Value::text(format_interval(rule.hold_for_us)),
-        Value::Integer(rule.min_operations),
-        Value::text(rule.severity),
-        Value::text(rule.command),
-        Value::text(rule.project_id),
-        Value::text(rule.table_name),
-        Value::text(rule.summary),
-    ]
-}
-
 fn set(engine: &Engine, arguments: &Arguments) -> Answer {
     let change = RuleChange {
         enabled: arguments.boolean("enabled"),
@@ -289,5 +325,5 @@ fn set(engine: &Engine, arguments: &Arguments) -> Answer {
     };
     let name = arguments.text("name").unwrap_or_default();
     let rule = engine.change_alert_rule(&name, change)?;
-    Ok(vec![rule_row(rule)])
+    Ok(vec![rule_row(&rule)])
 }

@@ -4,7 +4,7 @@ use super::log_query::{Columns, LogQuery, BASE};
 use super::parameters::{Named, Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
 use crate::duckdb::TypeId;
 use crate::engine::Shared;
-use crate::record::Field;
+use crate::record::{Field, LOGGED_STATUSES};
 use crate::store::Parameter as Bound;
 
 const fn rows(name: &'static str, default: i64, meaning: &'static str) -> Parameter {
@@ -183,6 +183,7 @@ fn retention_figures(shared: &Shared) -> Named {
         ("retention", keep(Setting::Retention)),
         ("error_retention", keep(Setting::ErrorRetention)),
         ("max_size", keep(Setting::MaxSize)),
+        ("failures", Bound::Text(LOGGED_STATUSES[1..].join(", "))),
         ("success_before", before(settings.retention_us(now_us))),
         ("error_before", before(settings.error_retention_us(now_us))),
     ]

@@ -1,1 +1,0 @@
-DELETE FROM alert_rules WHERE name = $name;
