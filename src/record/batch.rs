@@ -6,7 +6,7 @@ mod parts;
 pub use parts::{part, PART_BYTES_MAX};
 
 use super::value::{self, Problem, Value};
-use super::{Field, IdRange, Kind, Moment, TraceParent};
+use super::{Field, IdRange, Kind, Phase, TraceParent};
 use crate::calendar::Zone;
 use crate::json;
 use std::borrow::Cow;
@@ -302,7 +302,7 @@ impl ColumnWriter<'_> {
 /// Collects the rows of one chunk. Values are pushed field by field within a row, or column by column; a row's fields
 /// that nobody pushes are missing.
 pub struct BatchBuilder {
-    moment: Moment,
+    phase: Phase,
     /// That of times without one.
     zone: Zone,
     columns: [Option<BatchColumn>; COLUMNS],
@@ -323,7 +323,7 @@ impl BatchBuilder {
     /// A builder for up to `capacity` rows, positioned at row 0. It can use the memory of a batch that is no longer needed.
     pub fn reusing(capacity: usize, spare: Option<Batch>) -> Self {
         Self {
-            moment: Moment::Whole,
+            phase: Phase::Complete,
             zone: Zone::utc(),
             columns: [const { None }; COLUMNS],
             spare: spare.map_or([const { None }; COLUMNS], |batch| batch.columns),
@@ -333,9 +333,9 @@ impl BatchBuilder {
         }
     }
 
-    /// The same for operations that are told of at another moment than when they have ended.
-    pub fn at(self, moment: Moment) -> Self {
-        Self { moment, ..self }
+    /// The same for operations that are told of in another phase than when they have ended.
+    pub fn at(self, phase: Phase) -> Self {
+        Self { phase, ..self }
     }
 
     /// The same for callers whose times without a zone are of this one.
@@ -368,7 +368,7 @@ impl BatchBuilder {
 
     /// A writer for a column that nothing has been pushed to.
     pub fn column_writer(&mut self, field: Field) -> Option<ColumnWriter<'_>> {
-        if self.moment.refuses(field).is_some() {
+        if self.phase.refuses(field).is_some() {
             return None;
         }
         self.row = 0;
@@ -381,7 +381,7 @@ impl BatchBuilder {
         if *value == Value::Null {
             return Ok(());
         }
-        if let Some(remedy) = self.moment.refuses(field) {
+        if let Some(remedy) = self.phase.refuses(field) {
             return Err(Problem::of(field, value, remedy));
         }
         match field.kind() {
@@ -466,7 +466,7 @@ impl BatchBuilder {
         }
         let command = self.columns[Field::Command as usize].take();
         for (row, kept) in kept.iter_mut().enumerate() {
-            let needed = *kept && self.moment.needs_command();
+            let needed = *kept && self.phase.needs_command();
             if needed && !command.as_ref().is_some_and(|column| column.is_valid(row)) {
                 *kept = false;
                 let missing = "command is missing: name what ran, such as 'import'";

@@ -21,7 +21,7 @@ pub enum Kind {
 }
 
 macro_rules! fields {
-    ($($variant:ident, $name:literal, $kind:ident, $default:literal, $meaning:literal;)*) => {
+    ($($variant:ident, $name:literal, $kind:ident, $default:literal, $meaning:literal, $filter:literal;)*) => {
         /// A field that a caller may give.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
@@ -32,13 +32,13 @@ macro_rules! fields {
         impl Field {
             pub const ALL: &'static [Field] = &[$(Field::$variant,)*];
 
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self {
                     $(Field::$variant => $name,)*
                 }
             }
 
-            pub fn kind(self) -> Kind {
+            pub const fn kind(self) -> Kind {
                 match self {
                     $(Field::$variant => Kind::$kind,)*
                 }
@@ -51,9 +51,23 @@ macro_rules! fields {
                 }
             }
 
-            pub fn meaning(self) -> &'static str {
+            pub const fn meaning(self) -> &'static str {
                 match self {
                     $(Field::$variant => $meaning,)*
+                }
+            }
+
+            /// What a reading function keeps that is given this field; "" where it is no filter.
+            pub const fn filter(self) -> &'static str {
+                match self {
+                    $(Field::$variant => $filter,)*
+                }
+            }
+
+            /// The condition of that filter, in SQL.
+            pub const fn condition(self) -> &'static str {
+                match self {
+                    $(Field::$variant => concat!($name, " = $", $name),)*
                 }
             }
         }
@@ -61,28 +75,28 @@ macro_rules! fields {
 }
 
 fields! {
-    Command, "command", Text, "", "what ran, such as `import` or `GET /tables`; required";
-    Status, "status", Status, "success", "`success`, `error`, `timeout` or `cancelled`";
-    DurationMs, "duration_ms", Milliseconds, "", "how long it took, in milliseconds; an INTERVAL will do";
-    Timestamp, "timestamp", Time, "now", "when it ended; text without an offset is UTC";
-    ProjectId, "project_id", Text, "default", "the tenant it ran for";
-    BranchId, "branch_id", Text, "default", "the branch of the project";
-    BucketName, "bucket_name", Text, "", "the bucket, or schema, of the table";
-    TableName, "table_name", Text, "", "the table that it worked on";
-    QueueWaitMs, "queue_wait_ms", Milliseconds, "", "how long it waited before it started, in milliseconds";
-    RowsAffected, "rows_affected", Count, "", "rows read or written";
-    BytesIn, "bytes_in", Count, "", "bytes taken in";
-    BytesOut, "bytes_out", Count, "", "bytes given out";
-    ErrorCode, "error_code", Text, "", "a short, stable name of the failure; groups `oplog_errors()`";
-    ErrorMessage, "error_message", Text, "", "the failure in full";
-    RequestId, "request_id", Text, "", "the request that caused it";
-    ConnectionJobId, "connection_job_id", Text, "", "the job that it belongs to";
-    ConnectionRunId, "connection_run_id", Text, "", "the run of the job";
-    TraceId, "trace_id", Text, "", "W3C trace id";
-    SpanId, "span_id", Text, "", "W3C span id of this operation";
-    ParentSpanId, "parent_span_id", Text, "", "W3C span id of its caller";
-    Metadata, "metadata", Json, "", "anything else: JSON text, STRUCT, MAP or LIST";
-    TraceParent, "traceparent", TraceParent, "", "a W3C `traceparent` header, in place of the three ids";
+    Command, "command", Text, "", "what ran, such as `import` or `GET /tables`; required", "this command only";
+    Status, "status", Status, "success", "`success`, `error`, `timeout` or `cancelled`", "this status only";
+    DurationMs, "duration_ms", Milliseconds, "", "how long it took, in milliseconds; an INTERVAL will do", "";
+    Timestamp, "timestamp", Time, "now", "when it ended; text without an offset is UTC", "";
+    ProjectId, "project_id", Text, "default", "the tenant that it is for", "this project only";
+    BranchId, "branch_id", Text, "default", "the branch of the project", "this branch only";
+    BucketName, "bucket_name", Text, "", "the bucket, or schema, of the table", "this bucket only";
+    TableName, "table_name", Text, "", "the table that it works on", "this table only";
+    QueueWaitMs, "queue_wait_ms", Milliseconds, "", "how long it waited before it started, in milliseconds", "";
+    RowsAffected, "rows_affected", Count, "", "rows read or written", "";
+    BytesIn, "bytes_in", Count, "", "bytes taken in", "";
+    BytesOut, "bytes_out", Count, "", "bytes given out", "";
+    ErrorCode, "error_code", Text, "", "a short, stable name of the failure; groups `oplog_errors()`", "";
+    ErrorMessage, "error_message", Text, "", "the failure in full", "";
+    RequestId, "request_id", Text, "", "the request that caused it", "this request only";
+    ConnectionJobId, "connection_job_id", Text, "", "the job that it belongs to", "this job only";
+    ConnectionRunId, "connection_run_id", Text, "", "the run of the job", "this run of a job only";
+    TraceId, "trace_id", Text, "", "W3C trace id", "this trace only";
+    SpanId, "span_id", Text, "", "W3C span id of this operation", "";
+    ParentSpanId, "parent_span_id", Text, "", "W3C span id of its caller", "";
+    Metadata, "metadata", Json, "", "anything else: JSON text, STRUCT, MAP or LIST", "";
+    TraceParent, "traceparent", TraceParent, "", "a W3C `traceparent` header, in place of the three ids", "";
 }
 
 impl Field {

@@ -8,7 +8,7 @@ pub mod codec;
 mod field;
 mod id;
 mod json;
-mod moment;
+mod phase;
 mod trace;
 mod value;
 
@@ -16,7 +16,7 @@ pub use batch::{part, Batch, BatchBuilder, ColumnWriter, Pending, Source, Stamp,
 pub use field::{Field, Kind};
 pub use id::{format_id, parse_id, IdGenerator, IdRange};
 pub use json::push_json;
-pub use moment::Moment;
+pub use phase::Phase;
 pub use trace::TraceParent;
 pub use value::{accepts, Problem, Value, INTERRUPTED, LOGGED_STATUSES};
 

@@ -4,7 +4,7 @@ mod corruption;
 
 use super::*;
 use crate::files::simulated::Files;
-use crate::record::{BatchBuilder, Field, IdGenerator, Moment, Source, Value};
+use crate::record::{BatchBuilder, Field, IdGenerator, Phase, Source, Value};
 use crate::settings::Durability;
 use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
@@ -18,7 +18,7 @@ fn spans(numbers: std::ops::Range<i128>) -> Vec<Started> {
     let mut ids = IdGenerator::new();
     numbers
         .map(|number| {
-            let mut builder = BatchBuilder::new(1).at(Moment::Start);
+            let mut builder = BatchBuilder::new(1).at(Phase::SpanStart);
             for (field, value) in [
                 (Field::Command, Value::Text("import".into())),
                 (Field::RowsAffected, Value::Integer(number)),

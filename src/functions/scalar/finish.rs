@@ -6,7 +6,7 @@ use crate::duckdb::{
     Cell, Chunk, Column, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId,
 };
 use crate::functions::Session;
-use crate::record::{parse_id, Moment, Value};
+use crate::record::{parse_id, Phase, Value};
 
 pub const FINISH: ScalarFunction = ScalarFunction {
     name: Finish::NAME,
@@ -57,7 +57,7 @@ fn plan(types: &[LogicalType]) -> Result<Option<Plan>, String> {
     }
     types
         .get(1)
-        .map(|operation| Plan::of(operation, Moment::End))
+        .map(|operation| Plan::of(operation, Phase::SpanEnd))
         .transpose()
 }
 
@@ -121,7 +121,7 @@ impl Scalar for Finish {
         let rows = arguments.rows();
         let given = match plan {
             Some(plan) => {
-                let mut reader = Reader::new(Self::NAME, Moment::End, rows, None, strict);
+                let mut reader = Reader::new(Self::NAME, Phase::SpanEnd, rows, None, strict);
                 reader.read(plan, &arguments.column(1))?;
                 Some(reader.finish()?)
             }

@@ -3,7 +3,7 @@
 use crate::calendar::Zone;
 use crate::duckdb::{write_json, Cell, Column, LogicalType, NotUtf8, TypeId};
 use crate::record::{
-    accepts, push_json, Batch, BatchBuilder, ColumnWriter, Field, Kind, Moment, Problem, Source,
+    accepts, push_json, Batch, BatchBuilder, ColumnWriter, Field, Kind, Phase, Problem, Source,
     Value,
 };
 
@@ -19,7 +19,7 @@ pub enum Plan {
 
 impl Plan {
     /// Decides how to read it, and refuses names and types that can never be right: no row is recorded.
-    pub fn of(operation: &LogicalType, moment: Moment) -> Result<Self, String> {
+    pub fn of(operation: &LogicalType, phase: Phase) -> Result<Self, String> {
         match operation.id() {
             TypeId::Struct => {
                 let fields = operation.struct_fields();
@@ -29,7 +29,7 @@ impl Plan {
                     check_type(field, logical)?;
                     plan.push(field);
                 }
-                if moment.needs_command() && !plan.contains(&Field::Command) {
+                if phase.needs_command() && !plan.contains(&Field::Command) {
                     return Err(
                         "command is missing: name what ran, such as {command: 'import'}".into(),
                     );
@@ -128,14 +128,14 @@ pub struct Reader {
 impl Reader {
     pub fn new(
         name: &'static str,
-        moment: Moment,
+        phase: Phase,
         rows: usize,
         spare: Option<Batch>,
         strict: bool,
     ) -> Self {
         Self {
             name,
-            builder: BatchBuilder::reusing(rows, spare).at(moment),
+            builder: BatchBuilder::reusing(rows, spare).at(phase),
             dropped: vec![false; rows],
             any_dropped: false,
             strict,

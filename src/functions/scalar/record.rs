@@ -5,7 +5,7 @@ use super::ScalarFunction;
 use crate::calendar::Zone;
 use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::functions::Session;
-use crate::record::{Field, Moment};
+use crate::record::{Field, Phase};
 
 pub const RECORD: ScalarFunction = ScalarFunction {
     name: Record::NAME,
@@ -78,7 +78,7 @@ impl Scalar for Record {
         let [operation] = arguments else {
             return Ok(Arguments::Positional);
         };
-        let plan = Plan::of(operation, Moment::Whole);
+        let plan = Plan::of(operation, Phase::Complete);
         let accepted = self.session.accept(Self::NAME, plan)?;
         Ok(accepted.map_or(Arguments::Rejected, Arguments::Operation))
     }
@@ -95,7 +95,7 @@ impl Scalar for Record {
         let strict = engine.strict();
         let spare = engine.spare_batch(rows);
         let mut reader =
-            Reader::new(Self::NAME, Moment::Whole, rows, spare, strict).in_zone(&call.zone);
+            Reader::new(Self::NAME, Phase::Complete, rows, spare, strict).in_zone(&call.zone);
         match read {
             Arguments::Operation(plan) => reader.read(plan, &arguments.column(0))?,
             Arguments::Positional => {

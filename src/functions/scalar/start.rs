@@ -4,7 +4,7 @@ use super::operation_argument::{Operations, Plan, Reader, Row};
 use super::ScalarFunction;
 use crate::duckdb::{Chunk, ColumnMut, Context, LogicalType, Overload, Scalar, TypeId};
 use crate::functions::Session;
-use crate::record::Moment;
+use crate::record::Phase;
 
 pub const START: ScalarFunction = ScalarFunction {
     name: Start::NAME,
@@ -60,7 +60,7 @@ impl Scalar for Start {
         let [operation] = arguments else {
             return Ok(None);
         };
-        let plan = Plan::of(operation, Moment::Start);
+        let plan = Plan::of(operation, Phase::SpanStart);
         self.session.accept(Self::NAME, plan)
     }
 
@@ -77,7 +77,7 @@ impl Scalar for Start {
         };
         let engine = self.session.engine();
         let strict = engine.strict();
-        let mut reader = Reader::new(Self::NAME, Moment::Start, arguments.rows(), None, strict);
+        let mut reader = Reader::new(Self::NAME, Phase::SpanStart, arguments.rows(), None, strict);
         reader.read(plan, &arguments.column(0))?;
         let Operations {
             batch,

@@ -1,6 +1,6 @@
 //! `oplog_active()`: the spans that are running.
 
-use super::engine_function::{Arguments, EngineFunction, Type, BASE};
+use super::engine_function::{Arguments, Column, EngineFunction, Type, BASE};
 use super::rows::{Answer, Value};
 use crate::engine::Engine;
 use crate::record::Field;
@@ -9,56 +9,71 @@ pub const ACTIVE: EngineFunction = EngineFunction {
     name: "oplog_active",
     summary: "The spans that are running, the oldest first.",
     example: "FROM oplog_active();",
-    columns: &[
-        ("id", Type::Uuid, "what `oplog_start` returned"),
-        ("command", Type::Varchar, "what is running"),
-        ("started_at", Type::TimestampTz, "when it started"),
-        (
-            "age_ms",
-            Type::Double,
-            "how long it has been running, in milliseconds",
-        ),
-        ("project_id", Type::Varchar, "the tenant it runs for"),
-        ("branch_id", Type::Varchar, "the branch of the project"),
-        (
-            "bucket_name",
-            Type::Varchar,
-            "the bucket, or schema, of the table",
-        ),
-        ("table_name", Type::Varchar, "the table that it works on"),
-        ("request_id", Type::Varchar, "the request that caused it"),
-        (
-            "connection_job_id",
-            Type::Varchar,
-            "the job that it belongs to",
-        ),
-        ("connection_run_id", Type::Varchar, "the run of the job"),
-        ("trace_id", Type::Varchar, "the trace that it belongs to"),
-        ("span_id", Type::Varchar, "its id within the trace"),
-        ("parent_span_id", Type::Varchar, "the span above it"),
-        (
-            "host_connection_id",
-            Type::UBigInt,
-            "the connection that started it, within its process",
-        ),
-    ],
+    columns: COLUMNS,
     answer: active,
     ..BASE
 };
 
-/// The texts, in the order of their columns behind `age_ms`.
-const TEXTS: [Field; 10] = [
-    Field::ProjectId,
-    Field::BranchId,
-    Field::BucketName,
-    Field::TableName,
-    Field::RequestId,
-    Field::ConnectionJobId,
-    Field::ConnectionRunId,
-    Field::TraceId,
-    Field::SpanId,
-    Field::ParentSpanId,
+/// What a span belongs to, in the order of the columns behind `age_ms`: what it can be found by, and its place in a trace.
+const fn is_context(field: Field) -> bool {
+    match field {
+        Field::Command | Field::Status => false,
+        Field::SpanId | Field::ParentSpanId => true,
+        other => !other.filter().is_empty(),
+    }
+}
+
+const CONTEXT_FIELDS: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < Field::ALL.len() {
+        count += is_context(Field::ALL[at]) as usize;
+        at += 1;
+    }
+    count
+};
+
+const CONTEXT: [Field; CONTEXT_FIELDS] = {
+    let mut fields = [Field::Command; CONTEXT_FIELDS];
+    let (mut count, mut at) = (0, 0);
+    while at < Field::ALL.len() {
+        if is_context(Field::ALL[at]) {
+            fields[count] = Field::ALL[at];
+            count += 1;
+        }
+        at += 1;
+    }
+    fields
+};
+
+const BEFORE: [Column; 4] = [
+    ("id", Type::Uuid, "what `oplog_start` returned"),
+    ("command", Type::Varchar, "what is running"),
+    ("started_at", Type::TimestampTz, "when it started"),
+    (
+        "age_ms",
+        Type::Double,
+        "how long it has been running, in milliseconds",
+    ),
 ];
+
+const COLUMNS: &[Column] = &{
+    let mut columns = [(
+        "host_connection_id",
+        Type::UBigInt,
+        "the connection that started it, within its process",
+    ); BEFORE.len() + CONTEXT_FIELDS + 1];
+    let mut at = 0;
+    while at < BEFORE.len() {
+        columns[at] = BEFORE[at];
+        at += 1;
+    }
+    while at < BEFORE.len() + CONTEXT_FIELDS {
+        let field = CONTEXT[at - BEFORE.len()];
+        columns[at] = (field.name(), Type::Varchar, field.meaning());
+        at += 1;
+    }
+    columns
+};
 
 fn active(engine: &Engine, _: &Arguments) -> Answer {
     let spans = engine.running_spans();
@@ -72,7 +87,7 @@ fn active(engine: &Engine, _: &Arguments) -> Answer {
                 Value::Time(span.started_at_us),
                 Value::Double(span.age_ms),
             ];
-            row.extend(TEXTS.map(text));
+            row.extend(CONTEXT.map(text));
             row.push(Value::Count(span.batch.connection_id));
             row
         })

@@ -100,75 +100,45 @@ pub const TIMEZONE: Parameter = Parameter {
     meaning: "zone whose days, weeks, months and hours the buckets are, such as 'Europe/Berlin'; by default that of the session",
 };
 
-/// The filters that every reading function takes.
-pub const FILTERS: &[Parameter] = &[
-    filter(
-        "command",
-        TypeId::Varchar,
-        "command = $command",
-        "this command only",
-    ),
-    filter(
-        "status",
-        TypeId::Varchar,
-        "status = $status",
-        "this status only",
-    ),
-    filter(
-        "project_id",
-        TypeId::Varchar,
-        "project_id = $project_id",
-        "this project only",
-    ),
-    filter(
-        "branch_id",
-        TypeId::Varchar,
-        "branch_id = $branch_id",
-        "this branch only",
-    ),
-    filter(
-        "bucket_name",
-        TypeId::Varchar,
-        "bucket_name = $bucket_name",
-        "this bucket only",
-    ),
-    filter(
-        "table_name",
-        TypeId::Varchar,
-        "table_name = $table_name",
-        "this table only",
-    ),
-    filter(
-        "request_id",
-        TypeId::Varchar,
-        "request_id = $request_id",
-        "this request only",
-    ),
-    filter(
-        "connection_job_id",
-        TypeId::Varchar,
-        "connection_job_id = $connection_job_id",
-        "this job only",
-    ),
-    filter(
-        "connection_run_id",
-        TypeId::Varchar,
-        "connection_run_id = $connection_run_id",
-        "this run of a job only",
-    ),
-    filter(
-        "trace_id",
-        TypeId::Varchar,
-        "trace_id = $trace_id",
-        "this trace only",
-    ),
-    filter(
-        "min_duration_ms",
-        TypeId::Double,
-        "duration_ms >= $min_duration_ms",
-        "operations that took this long or longer, in milliseconds",
-    ),
-];
+const fn is_filter(field: Field) -> bool {
+    !field.filter().is_empty()
+}
+
+const FILTER_FIELDS: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < Field::ALL.len() {
+        count += is_filter(Field::ALL[at]) as usize;
+        at += 1;
+    }
+    count
+};
+
+/// The filters that every reading function takes: a field, or a duration.
+pub const FILTERS: &[Parameter] = &{
+    let mut filters = [const {
+        filter(
+            "min_duration_ms",
+            TypeId::Double,
+            "duration_ms >= $min_duration_ms",
+            "operations that took this long or longer, in milliseconds",
+        )
+    }; FILTER_FIELDS + 1];
+    let (mut count, mut at) = (0, 0);
+    while at < Field::ALL.len() {
+        let field = Field::ALL[at];
+        if is_filter(field) {
+            filters[count] = filter(
+                field.name(),
+                TypeId::Varchar,
+                field.condition(),
+                field.filter(),
+            );
+            count += 1;
+        }
+        at += 1;
+    }
+    filters
+};
 
 /// What rows can be grouped by.
 const GROUPINGS: [&str; 8] = [

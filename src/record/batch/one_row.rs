@@ -1,7 +1,7 @@
 //! Batches of one row: a span that runs, from which its operation is made when it ends.
 
 use super::{Batch, BatchColumn, Data, Source, COLUMNS};
-use crate::record::{Field, Kind, Moment, Problem, Value, INTERRUPTED};
+use crate::record::{Field, Kind, Phase, Problem, Value, INTERRUPTED};
 
 impl BatchColumn {
     fn one(&self, kind: Kind, row: usize) -> Self {
@@ -52,7 +52,7 @@ impl Batch {
     /// good.
     pub fn add_to_span(&mut self, given: &Self, row: usize) -> Result<(), Problem> {
         for field in Field::stored() {
-            if Moment::is_final(*field) {
+            if Phase::is_final(*field) {
                 let (started, given) = (self.text(*field, 0), given.text(*field, row));
                 if let Some(given) = given.filter(|given| started != Some(given)) {
                     let shown = |text: &'_ str| Value::Text(text.to_owned().into());
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
     use crate::record::BatchBuilder;
 
-    fn batch(moment: Moment, rows: &[&[(Field, &str)]]) -> Batch {
-        let mut builder = BatchBuilder::new(rows.len()).at(moment);
+    fn batch(phase: Phase, rows: &[&[(Field, &str)]]) -> Batch {
+        let mut builder = BatchBuilder::new(rows.len()).at(phase);
         for (row, fields) in rows.iter().enumerate() {
             builder.seek(row);
             for (field, text) in *fields {
@@ -105,7 +105,7 @@ mod tests {
             (Field::RowsAffected, "7"),
             (Field::SpanId, "s"),
         ];
-        batch(Moment::Start, &[first, second]).span(1)
+        batch(Phase::SpanStart, &[first, second]).span(1)
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             (Field::Status, "error"),
             (Field::Command, "second"),
         ];
-        let end = batch(Moment::End, &[other, end]);
+        let end = batch(Phase::SpanEnd, &[other, end]);
         span.add_to_span(&end, 1).unwrap();
         span.finish_span(1.5);
         assert_eq!(span.text(Field::ProjectId, 0), Some("q"));
@@ -154,7 +154,7 @@ mod tests {
                 "trace_id is 'x', and was NULL when the span started: leave it out",
             ),
         ] {
-            let given = batch(Moment::End, &[&[(field, "x")]]);
+            let given = batch(Phase::SpanEnd, &[&[(field, "x")]]);
             assert_eq!(started().add_to_span(&given, 0).unwrap_err().0, said);
         }
     }
@@ -169,28 +169,28 @@ mod tests {
     }
 
     #[test]
-    fn each_moment_refuses_what_is_another_ones() {
-        for (moment, field, value, said) in [
+    fn each_phase_refuses_what_is_another_ones() {
+        for (phase, field, value, said) in [
             (
-                Moment::Start,
+                Phase::SpanStart,
                 Field::Status,
                 Value::Text("error".into()),
                 "status is 'error': a span has its status when it ends; give it to oplog_finish",
             ),
             (
-                Moment::End,
+                Phase::SpanEnd,
                 Field::DurationMs,
                 Value::Double(2.5),
                 "duration_ms is 2.5: oplog measures how long a span takes; leave it out",
             ),
             (
-                Moment::Start,
+                Phase::SpanStart,
                 Field::Timestamp,
                 Value::Time(0),
                 "timestamp is 1970-01-01T00:00:00Z: oplog takes the time of a span itself; leave it out",
             ),
         ] {
-            let mut builder = BatchBuilder::new(1).at(moment);
+            let mut builder = BatchBuilder::new(1).at(phase);
             assert_eq!(builder.push(field, &value).unwrap_err().0, said);
             assert_eq!(builder.push(field, &Value::Null), Ok(()));
             assert!(builder.column_writer(field).is_none());

@@ -4,29 +4,29 @@ use super::Field;
 
 /// What a call tells of an operation, and so which fields it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum Phase {
     /// It has ended, and everything is known.
-    Whole,
+    Complete,
     /// It starts: how it will end is not known.
-    Start,
+    SpanStart,
     /// It ends: what it is was said when it started.
-    End,
+    SpanEnd,
 }
 
-impl Moment {
-    /// Why the field is not taken at this moment, and what to do instead; none if it is.
+impl Phase {
+    /// Why the field is not taken in this phase, and what to do instead; none if it is.
     pub fn refuses(self, field: Field) -> Option<&'static str> {
         match (self, field) {
-            (Self::Start | Self::End, Field::DurationMs) => {
+            (Self::SpanStart | Self::SpanEnd, Field::DurationMs) => {
                 Some("oplog measures how long a span takes; leave it out")
             }
-            (Self::Start | Self::End, Field::Timestamp) => {
+            (Self::SpanStart | Self::SpanEnd, Field::Timestamp) => {
                 Some("oplog takes the time of a span itself; leave it out")
             }
-            (Self::Start, Field::Status) => {
+            (Self::SpanStart, Field::Status) => {
                 Some("a span has its status when it ends; give it to oplog_finish")
             }
-            (Self::End, Field::TraceParent) => {
+            (Self::SpanEnd, Field::TraceParent) => {
                 Some("a span has its trace from its start; give it to oplog_start")
             }
             _ => None,
@@ -42,6 +42,6 @@ impl Moment {
     }
 
     pub fn needs_command(self) -> bool {
-        self != Self::End
+        self != Self::SpanEnd
     }
 }
