@@ -1,6 +1,7 @@
 //! Opening an engine: the log where it should be, or what stands in for it, with what the last process left behind.
 
 use super::close::let_go;
+use super::command::Command;
 use super::engine::{Engine, WriterThread};
 use super::error::Error;
 use super::journals::{open_journal, open_spool, take_lock};
@@ -21,7 +22,7 @@ use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::spans::Spans;
 use crate::spool;
-use crate::store::{self, absolute, OpenError, Opened, Place};
+use crate::store::{self, absolute, OpenError, Opened, Place, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{mpsc, Arc, Mutex, OnceLock, RwLock};
 
@@ -104,18 +105,7 @@ impl Engine {
         let mut settings = Settings::default();
         notes.extend(settings.adopt(&store.settings()?));
         let next_seq = store.next_seq()?;
-        let spool = match (role, wanted_place) {
-            (Role::Guest, Some(Place::File(path))) => Some(spool::spool_beside(path)),
-            _ => None,
-        };
-        let journaled = match &spool {
-            None => journaled,
-            Some(spool) => open_spool(spool, next_seq).unwrap_or_else(|error| {
-                notes.push(error.to_string());
-                None
-            }),
-        };
-        let spool = spool.filter(|_| journaled.is_some());
+        let (spool, journaled) = guest_spool(role, wanted_place, next_seq, journaled, &mut notes);
         let (journal, recovery) = match journaled {
             Some((journal, recovery)) => (Some((journal, recovery.next_seq)), recovery),
             None => (None, Recovery::default()),
@@ -168,31 +158,65 @@ impl Engine {
                 spool,
             }),
         });
-        let for_writer = Arc::clone(&shared);
         let registered = Arc::<Mutex<Vec<PathBuf>>>::default();
-        let (ending, ended) = mpsc::channel();
-        let held = Arc::clone(&registered);
-        let handle = std::thread::Builder::new()
-            .name("oplog-writer".into())
-            .spawn(move || {
-                for_writer.pulse.begin();
-                writer::run(store, &for_writer, &receiver);
-                if for_writer.queue.is_shut_down() {
-                    let_go(&for_writer, &held);
-                }
-                drop(ending);
-            })
-            .map_err(Error::Thread)?;
+        let writer = start_writer(store, &shared, receiver, &registered)?;
         let engine = Self {
             process: crate::system::process::id(),
             shared,
-            writer: Mutex::new(Some(WriterThread { handle, ended })),
+            writer: Mutex::new(Some(writer)),
             registered,
             serving: Serving::default(),
             this: OnceLock::new(),
         };
         engine.interrupt_spans(false);
         Ok(engine)
+    }
+}
+
+/// Has the log's writer run, which gives the log's files and paths free when it ends.
+fn start_writer(
+    store: Store,
+    shared: &Arc<Shared>,
+    commands: mpsc::Receiver<Command>,
+    registered: &Arc<Mutex<Vec<PathBuf>>>,
+) -> Result<WriterThread, Error> {
+    let (shared, registered) = (Arc::clone(shared), Arc::clone(registered));
+    let (ending, ended) = mpsc::channel();
+    let handle = std::thread::Builder::new()
+        .name("oplog-writer".into())
+        .spawn(move || {
+            shared.pulse.begin();
+            writer::run(store, &shared, &commands);
+            if shared.queue.is_shut_down() {
+                let_go(&shared, &registered);
+            }
+            drop(ending);
+        })
+        .map_err(Error::Thread)?;
+    Ok(WriterThread { handle, ended })
+}
+
+/// The journal of a log, or of a guest's spool, with what it gave back.
+type Journaled = Option<(Journal, Recovery)>;
+
+/// The spool of a guest and its journal; the log's own journal otherwise.
+fn guest_spool(
+    role: Role,
+    wanted: Option<&Place>,
+    next_seq: u64,
+    journaled: Journaled,
+    notes: &mut Vec<String>,
+) -> (Option<PathBuf>, Journaled) {
+    let (Role::Guest, Some(Place::File(path))) = (role, wanted) else {
+        return (None, journaled);
+    };
+    let spool = spool::spool_beside(path);
+    match open_spool(&spool, next_seq) {
+        Ok(journaled) => (Some(spool), journaled),
+        Err(error) => {
+            notes.push(error.to_string());
+            (None, None)
+        }
     }
 }
 

@@ -83,6 +83,25 @@ impl State {
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
+
+    /// What holds whenever nobody has the lock.
+    fn assert_invariants(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        assert!(self.follows_seq <= self.next_seq);
+        let numbers = self.segments.iter().map(|segment| segment.number);
+        assert!(numbers.is_sorted_by(|one, next| one < next));
+        if self.active {
+            let last = self.segments.back();
+            let takes_frames = last.is_some_and(|last| {
+                last.number + 1 == self.next_number
+                    && last.next_seq == self.follows_seq.max(last.skipped.end)
+                    && last.end <= last.bytes
+            });
+            assert!(takes_frames, "the segment before {}", self.next_number);
+        }
+    }
 }
 
 /// What the journal and its readers share.
@@ -99,7 +118,9 @@ pub(super) struct Shared {
 
 impl Shared {
     pub fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        let state = lock(&self.state);
+        state.assert_invariants();
+        state
     }
 
     /// Refuses in a forked child. Asked before any lock is taken: in the child it may be locked for good.

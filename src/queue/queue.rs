@@ -111,6 +111,33 @@ impl State {
     pub fn waits(&self) -> bool {
         !self.pending.is_empty() || self.spilled_from.is_some()
     }
+
+    /// What holds whenever nobody has the lock.
+    fn assert_invariants(&self) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        assert!(self.committed_seq <= self.next_seq);
+        let mut last = self.committed_seq;
+        let mut bytes = 0;
+        for (stamp, batch) in &self.pending {
+            assert!(
+                last <= stamp.first_seq,
+                "seq {} waits behind {last}",
+                stamp.first_seq
+            );
+            last = stamp.first_seq + batch.rows() as u64;
+            bytes += batch.bytes();
+        }
+        assert!(last <= self.next_seq);
+        // What is being committed counts too.
+        assert!(bytes <= self.bytes, "{bytes} bytes of {} wait", self.bytes);
+        // What is in the journal only comes behind what memory holds.
+        if let Some(from) = self.spilled_from {
+            assert!(last <= from || self.pending.is_empty(), "{last} and {from}");
+            assert!(from <= self.next_seq && self.journal.is_some() || self.stopped);
+        }
+    }
 }
 
 pub(super) type Guard<'a> = MutexGuard<'a, (State, IdGenerator)>;
@@ -156,7 +183,9 @@ impl Queue {
     }
 
     pub(super) fn lock(&self) -> Guard<'_> {
-        lock(&self.state)
+        let guard = lock(&self.state);
+        guard.0.assert_invariants();
+        guard
     }
 
     pub(super) fn wait_for_progress<'a>(

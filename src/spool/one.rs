@@ -111,6 +111,27 @@ impl<'a> Spool<'a> {
         }
     }
 
+    /// Opens a segment, where there is one.
+    fn open(
+        &mut self,
+        path: &Path,
+        taken: &mut Taken,
+    ) -> Result<Option<impl LogFile + 'static>, Failed> {
+        match open_regular(path, Mode::Read) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(_) if std::fs::symlink_metadata(path).is_ok_and(|file| !file.is_file()) => {
+                let note = format!(
+                    "{} has the name of a spool's file and is no regular file; it is left alone",
+                    path.display()
+                );
+                self.progress.note(note, taken);
+                Ok(None)
+            }
+            Err(error) => Err(failed("open", path, error)),
+        }
+    }
+
     fn read_segment(
         &mut self,
         number: u64,
@@ -120,48 +141,21 @@ impl<'a> Spool<'a> {
         bytes: &mut usize,
     ) -> Result<Read, Failed> {
         let path = self.names.segment(number);
-        let failed = |doing, error| {
-            let error = FileError::of(doing, &path)(error);
-            Failed::Spool(format!("a spool cannot be taken in: {error}"))
+        let Some(file) = self.open(&path, taken)? else {
+            return Ok(Read::Nothing);
         };
-        let file = match open_regular(&path, Mode::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::Nothing),
-            Err(_) if std::fs::symlink_metadata(&path).is_ok_and(|file| !file.is_file()) => {
-                let note = format!(
-                    "{} has the name of a spool's file and is no regular file; it is left alone",
-                    path.display()
-                );
-                self.progress.note(note, taken);
-                return Ok(Read::Nothing);
-            }
-            Err(error) => return Err(failed("open", error)),
-        };
-        let limit = file.bytes().map_err(|error| failed("read", error))?;
+        let limit = file.bytes().map_err(|error| failed("read", &path, error))?;
         let mut scanner = Scanner::new(Arc::new(file), limit);
-        let header = scanner.header().map_err(|error| failed("read", error))?;
+        let header = scanner
+            .header()
+            .map_err(|error| failed("read", &path, error))?;
         let header = Header::parse(header);
-        let mut damage = None;
-        let mut skipped = 0..0;
-        match header {
-            Header::Newer(version) => {
-                return Err(Failed::Spool(format!(
-                    "{} has format version {version}, written by a newer oplog: its owner has to be as new",
-                    path.display()
-                )));
-            }
-            // Its guest has died while it began it.
-            Header::Damaged if limit < HEADER_BYTES as u64 => {}
-            Header::Damaged => damage = Some("its header is damaged".to_owned()),
-            Header::Known { number: other, .. } if other != number => {
-                damage = Some("its header is that of another segment".to_owned());
-            }
-            Header::Known {
-                first_seq,
-                follows_seq,
-                ..
-            } => skipped = follows_seq..first_seq.max(follows_seq),
-        }
+        let (mut damage, skipped) = judge(header, number, limit).map_err(|version| {
+            Failed::Spool(format!(
+                "{} has format version {version}, written by a newer oplog: its owner has to be as new",
+                path.display()
+            ))
+        })?;
         let begins = matches!(header, Header::Known { .. }) && damage.is_none();
         let mut expected = self.expected.or(begins.then_some(skipped.end));
         let mut bad_frames = 0_u64;
@@ -171,7 +165,7 @@ impl<'a> Spool<'a> {
         while *bytes < TAKE_BYTES_MAX {
             let step = scanner
                 .step(self.progress.next_seq)
-                .map_err(|error| failed("read", error))?;
+                .map_err(|error| failed("read", &path, error))?;
             match step {
                 Step::End => {
                     let torn = limit > scanner.offset() && limit >= HEADER_BYTES as u64;
@@ -229,5 +223,30 @@ impl<'a> Spool<'a> {
             }
         }
         Ok(Read::Part)
+    }
+}
+
+fn failed(doing: &'static str, path: &Path, error: io::Error) -> Failed {
+    let error = FileError::of(doing, path)(error);
+    Failed::Spool(format!("a spool cannot be taken in: {error}"))
+}
+
+/// What a header says of a segment of this number and size: why it is damaged, if it is, and the numbers that are missing
+/// before it and that nobody was given. The error is the version of a format that is not known here.
+fn judge(header: Header, number: u64, limit: u64) -> Result<(Option<String>, Range<u64>), u32> {
+    let damaged = |what: &str| Ok((Some(what.to_owned()), 0..0));
+    match header {
+        Header::Newer(version) => Err(version),
+        // Its guest has died while it began it.
+        Header::Damaged if limit < HEADER_BYTES as u64 => Ok((None, 0..0)),
+        Header::Damaged => damaged("its header is damaged"),
+        Header::Known { number: other, .. } if other != number => {
+            damaged("its header is that of another segment")
+        }
+        Header::Known {
+            first_seq,
+            follows_seq,
+            ..
+        } => Ok((None, follows_seq..first_seq.max(follows_seq))),
     }
 }
