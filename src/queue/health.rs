@@ -13,7 +13,12 @@ pub struct QueueHealth {
     /// How long the oldest batch in memory has been waiting.
     pub waiting: Option<Duration>,
     pub has_journal: bool,
+    /// Why the journal has refused what was recorded last, not long ago; empty where it takes records.
+    pub refused: String,
 }
+
+/// How long a refusal is told. Nothing may be recorded since that would show that the journal takes records again.
+const REFUSAL_TOLD: Duration = Duration::from_secs(60);
 
 impl Queue {
     pub fn health(&self) -> QueueHealth {
@@ -24,6 +29,10 @@ impl Queue {
             last_error: state.last_error.clone(),
             waiting: state.oldest_at.map(|oldest| oldest.elapsed()),
             has_journal: state.journal.is_some(),
+            refused: match &state.refused {
+                Some((at, error)) if at.elapsed() < REFUSAL_TOLD => error.clone(),
+                _ => String::new(),
+            },
         }
     }
 }

@@ -101,6 +101,8 @@ pub(super) struct State {
     pub journal: Option<Arc<Journal>>,
     /// The `seq` behind the last record that went into the journal.
     pub journaled_seq: u64,
+    /// When and why the journal took a record last in vain; none once it has taken one since.
+    pub refused: Option<(Instant, String)>,
     /// Somebody has waited for room in vain, and nothing has moved since.
     pub stuck: bool,
     /// The journal is a spool: it is not given back with a commit, but when the log's owner has taken it over.
@@ -278,6 +280,7 @@ impl Queue {
                 }
                 match journal.append(frame, &stamp) {
                     Ok(position) => {
+                        state.refused = None;
                         state.journaled_seq = position;
                         place = Some((journal, position));
                     }
@@ -285,7 +288,12 @@ impl Queue {
                         guard = self.wait_for_room(&mut waiting, guard, Room::Journal)?;
                         continue;
                     }
-                    Err(error) => return Err(error.into()),
+                    Err(error) => {
+                        if let AppendError::File(error) = &error {
+                            state.refused = Some((Instant::now(), error.to_string()));
+                        }
+                        return Err(error.into());
+                    }
                 }
             }
             let wakes =

@@ -10,10 +10,11 @@ use std::path::Path;
 
 const HEADER_BYTES: usize = 4096;
 const HEADERS: usize = 3;
+pub(super) const HEADERS_BYTES: usize = HEADERS * HEADER_BYTES;
 const MAGIC: &[u8; 4] = b"DUCK";
 
 /// The size of a block of every log: DuckDB's default.
-const BLOCK_BYTES: usize = 262_144;
+pub(super) const BLOCK_BYTES: usize = 262_144;
 
 /// Blocks beyond the end of a file are named up to this number: one is enough to know.
 const BLOCKS_MISSING_MAX: u64 = 10_000;
@@ -35,7 +36,7 @@ pub enum Finding {
 /// Reads a file from its beginning to its end.
 pub fn look(path: &Path) -> io::Result<Finding> {
     let mut file = File::open(path)?;
-    let mut headers = vec![0; HEADERS * HEADER_BYTES];
+    let mut headers = vec![0; HEADERS_BYTES];
     if read_up_to(&mut file, &mut headers)? < headers.len() {
         return Ok(Finding::NoHeaders);
     }
@@ -85,7 +86,7 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn eight(bytes: &[u8]) -> u64 {
+pub(super) fn eight(bytes: &[u8]) -> u64 {
     bytes
         .first_chunk()
         .map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -93,11 +94,14 @@ fn eight(bytes: &[u8]) -> u64 {
 
 /// Whether the checksum that leads the bytes is theirs.
 fn fits(bytes: &[u8]) -> bool {
-    let (words, _) = bytes[8..].as_chunks::<8>();
-    let checksum = words.iter().fold(5381, |sum, word| {
+    eight(bytes) == checksum(&bytes[8..])
+}
+
+pub(super) fn checksum(bytes: &[u8]) -> u64 {
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().fold(5381, |sum, word| {
         sum ^ u64::from_le_bytes(*word).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-    });
-    eight(bytes) == checksum
+    })
 }
 
 #[cfg(test)]
@@ -105,10 +109,7 @@ mod tests {
     use super::*;
 
     fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-        let (words, _) = bytes[8..].as_chunks::<8>();
-        let checksum = words.iter().fold(5381_u64, |sum, word| {
-            sum ^ u64::from_le_bytes(*word).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-        });
+        let checksum = checksum(&bytes[8..]);
         bytes[..8].copy_from_slice(&checksum.to_le_bytes());
         bytes
     }

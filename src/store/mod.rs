@@ -25,6 +25,7 @@ mod segments;
 mod space;
 #[allow(clippy::module_inception)]
 mod store;
+mod torn;
 mod totals;
 
 pub use attach::{peek, MEMORY_LIMIT};

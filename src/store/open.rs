@@ -6,6 +6,7 @@ use super::error::{Error, OpenError, Reason};
 use super::place::{may_set_aside, Place};
 use super::salvage;
 use super::store::Store;
+use super::torn;
 use crate::files;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,9 @@ fn checked(store: Store) -> Result<(Store, Option<String>), OpenError> {
 
 /// Opens a fresh log in the place of one in which blocks are damaged, with what can be read of that.
 pub fn mend(path: &Path) -> Result<(Store, String), OpenError> {
+    if let Some(completed) = torn::completed(path) {
+        return Ok(completed);
+    }
     salvage::salvage(path, "blocks of it do not have their checksum")
 }
 
@@ -95,6 +99,9 @@ fn repaired(place: &Place, error: Reason) -> Result<(Store, Option<String>), Ope
             "{error}; {} cannot be read ({io})",
             wal.display()
         )));
+    }
+    if let Some((store, note)) = torn::completed(path) {
+        return Ok((store, Some(note)));
     }
     let (store, note) = match salvage::without_write_ahead_log(path) {
         Some(opened) => opened,

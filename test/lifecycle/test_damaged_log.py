@@ -158,3 +158,71 @@ def test_damage_that_shows_later_is_mended_when_it_is_met(connect, host):
     (state,) = session.execute("SELECT status FROM oplog_health() WHERE component = 'log'").fetchone()
     assert (state, texts < 200_000) in [("warn", True), ("pass", False)]
     goes_on(session)
+
+
+def block_at(path: Path, number: int) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(HEADERS_BYTES + number * BLOCK_BYTES)
+        return file.read(BLOCK_BYTES)
+
+
+@pytest.fixture(scope="module")
+def checkpointed(tmp_path_factory) -> tuple[Path, Path]:
+    """The log of a service that was killed, before its next checkpoint and after it."""
+    directory = tmp_path_factory.mktemp("checkpointed")
+    run_python(
+        """
+        import os, sys
+        from harness import connect
+        session = connect(sys.argv[1])
+        def record():
+            session.execute("SELECT count(oplog_record({command: 'a', error_message: concat(uuid(), uuid())})) FROM range(3000)").fetchall()
+            session.execute("CALL oplog_flush()")
+        record()
+        session.close()
+        session = connect(sys.argv[1])
+        record()
+        os.kill(os.getpid(), 9)
+        """,
+        directory / "app.duckdb",
+        exit_code=-9,
+    )
+    before = sidecar_of(directory / "app.duckdb")
+    after = directory / "after" / before.name
+    after.parent.mkdir()
+    for suffix in ("", ".wal"):
+        shutil.copy(f"{before}{suffix}", f"{after}{suffix}")
+    with duckdb.connect(str(after)) as log:
+        log.execute("CHECKPOINT")
+    for file in directory.glob("*.journal*"):
+        file.unlink()
+    return before, after
+
+
+def in_place(before: Path, after: Path) -> int:
+    """The block that a checkpoint has written anew where it was."""
+    blocks = (before.stat().st_size - HEADERS_BYTES) // BLOCK_BYTES
+    changed = [number for number in range(blocks) if block_at(before, number) != block_at(after, number)]
+    assert changed, "this engine writes no block in place: what is tested here cannot happen"
+    return changed[-1]
+
+
+@pytest.mark.parametrize("pages", [1, 2, 3, 7, 20, 40, 63])
+def test_a_kill_in_the_middle_of_a_checkpoint_costs_nothing(connect, host, checkpointed, pages):
+    before, after = checkpointed
+    block = in_place(before, after)
+    log = sidecar_of(host)
+    for suffix in ("", ".wal"):
+        shutil.copy(f"{before}{suffix}", f"{log}{suffix}")
+    with open(log, "r+b") as file:
+        file.seek(HEADERS_BYTES + block * BLOCK_BYTES)
+        file.write(block_at(after, block)[: pages * 4096])
+    session = connect(host)
+    figures = status(session)
+    assert (figures["role"], figures["lost_operations"]) == ("owner", "0"), figures["notes"]
+    assert session.execute("SELECT count(*), max(seq) FROM operation_log").fetchone() == (6000, 6000)
+    assert not list(log.parent.glob("*damaged*"))
+    record(session, "b")
+    session.close()
+    session = connect(host)
+    assert session.execute("SELECT count(*) FROM operation_log").fetchone() == (6001,)

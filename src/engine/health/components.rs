@@ -179,6 +179,12 @@ fn queue(facts: &Facts) -> Finding {
 }
 
 fn journal(facts: &Facts) -> Finding {
+    if !facts.queue_health.refused.is_empty() {
+        return fail(format!(
+            "it takes no records: {}",
+            facts.queue_health.refused
+        ));
+    }
     if facts.lost > 0 {
         return warn(format!(
             "{} operations were recorded and cannot be read; FROM oplog_status() says which",

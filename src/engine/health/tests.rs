@@ -159,6 +159,15 @@ fn a_writer_that_cannot_commit_fails() {
 }
 
 #[test]
+fn a_journal_that_takes_no_records_fails() {
+    let (status, detail) = found("journal", |facts| {
+        facts.queue_health.refused = "cannot write x: no space".into();
+    });
+    assert_eq!(status, Status::Fail);
+    assert_eq!(detail, "it takes no records: cannot write x: no space");
+}
+
+#[test]
 fn limits_that_are_near_are_said() {
     let queue = |bytes| found("queue", |facts| facts.queue.bytes = bytes).0;
     assert_eq!(queue(QUEUE_BYTES_MAX as u64 / 2), Status::Pass);
