@@ -287,7 +287,8 @@ impl Writer<'_> {
 
     /// Goes on with what the log knows of the time.
     fn set_clock(&mut self) {
-        let wall_us = crate::system::clock::now_us();
+        // Not that of now: this thread may begin late.
+        let wall_us = self.shared.sampler.opened_us;
         let known = self.store.clock().ok().flatten().map(|clock| {
             // What an earlier process has seen, and this one too, is no jump.
             if wall_us >= clock.seen_us {
