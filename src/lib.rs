@@ -20,6 +20,7 @@ mod metrics;
 mod nearest;
 mod queue;
 mod record;
+mod rollup;
 #[cfg(test)]
 mod rooms;
 mod serve;

@@ -5,7 +5,8 @@ SELECT
     count(*) AS count,
     min(timestamp) AS first_at,
     max(timestamp) AS last_at,
-    arg_max(error_message, seq) AS last_message
+    arg_max(error_message, seq) AS last_message,
+    $complete_since::TIMESTAMPTZ AS complete_since
 FROM operation_log
 WHERE status <> 'success' AND {filters}
 GROUP BY error_code, command

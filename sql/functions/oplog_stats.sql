@@ -12,11 +12,14 @@ SELECT
     round(quantiles_ns[3]) / 1e6 AS p99_ms,
     max_ms,
     total_ms,
+    avg_queue_wait_ms,
+    max_queue_wait_ms,
     CASE WHEN rows_affected > 9223372036854775807 THEN 9223372036854775807 ELSE rows_affected END::BIGINT AS rows_affected,
     CASE WHEN bytes_in > 9223372036854775807 THEN 9223372036854775807 ELSE bytes_in END::BIGINT AS bytes_in,
     CASE WHEN bytes_out > 9223372036854775807 THEN 9223372036854775807 ELSE bytes_out END::BIGINT AS bytes_out,
     first_at,
-    last_at
+    last_at,
+    $complete_since::TIMESTAMPTZ AS complete_since
 FROM (
     SELECT
         {by},
@@ -26,6 +29,8 @@ FROM (
         quantile_cont(CAST(duration_ms * 1e6 AS BIGINT), [0.5, 0.95, 0.99]) AS quantiles_ns,
         max(duration_ms) AS max_ms,
         sum(duration_ms) AS total_ms,
+        avg(queue_wait_ms) AS avg_queue_wait_ms,
+        max(queue_wait_ms) AS max_queue_wait_ms,
         sum(rows_affected) AS rows_affected,
         sum(bytes_in) AS bytes_in,
         sum(bytes_out) AS bytes_out,

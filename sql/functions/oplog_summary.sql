@@ -1,6 +1,6 @@
 -- How did the whole period go? One row, also where nothing ran.
 WITH operation AS (
-    SELECT command, status, duration_ms, error_code
+    SELECT command, status, duration_ms, queue_wait_ms, error_code
     FROM operation_log
     WHERE {filters}
 ),
@@ -9,6 +9,7 @@ total AS (
         count(*) AS operations,
         count(*) FILTER (status = 'success') AS successes,
         avg(duration_ms) AS avg_ms,
+        avg(queue_wait_ms) AS avg_queue_wait_ms,
         quantile_cont(CAST(duration_ms * 1e6 AS BIGINT), [0.5, 0.95, 0.99]) AS quantiles_ns
     FROM operation
 ),
@@ -25,12 +26,15 @@ by_code AS (
 )
 SELECT
     $period::VARCHAR AS period,
+    $since_used::TIMESTAMPTZ AS since,
+    $until_used::TIMESTAMPTZ AS until,
     operations AS total_operations,
     CASE WHEN operations > 0 THEN successes / operations END AS success_rate,
     avg_ms AS avg_duration_ms,
     round(quantiles_ns[1]) / 1e6 AS p50_duration_ms,
     round(quantiles_ns[2]) / 1e6 AS p95_duration_ms,
     round(quantiles_ns[3]) / 1e6 AS p99_duration_ms,
+    avg_queue_wait_ms,
     coalesce(
         (
             SELECT map(
@@ -47,5 +51,6 @@ SELECT
             FROM by_code
         ),
         []
-    ) AS errors
+    ) AS errors,
+    $complete_since::TIMESTAMPTZ AS complete_since
 FROM total;

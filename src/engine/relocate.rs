@@ -75,7 +75,7 @@ impl Doubt {
 
 impl Transfer {
     /// Opens the target and finds out whether the log can go there. Where it cannot, nothing has changed.
-    pub fn begin(source: &Store, path: &Path, rules: &Rules) -> Result<Self, Error> {
+    pub fn begin(source: &mut Store, path: &Path, rules: &Rules) -> Result<Self, Error> {
         let mut target = source.open_beside(path)?;
         match Self::prepare(source, &mut target, rules) {
             Ok((recovery, of_target, journal, copying)) => Ok(Self {
@@ -95,7 +95,7 @@ impl Transfer {
 
     #[allow(clippy::type_complexity)]
     fn prepare(
-        source: &Store,
+        source: &mut Store,
         target: &mut Store,
         rules: &Rules,
     ) -> Result<
@@ -110,6 +110,8 @@ impl Transfer {
         settle(source, target)?;
         let recovery = take_in_journal(target, rules)?;
         let of_target = stored_totals(target)?;
+        // What is rolled up moves as it is.
+        source.align_rollups(target, crate::system::clock::now_us())?;
         // Held from here on, so that what is acknowledged at the new place is in it from the first record on.
         let journal = open_journal(target.place(), target.next_seq()?)?.map(|(journal, _)| journal);
         let copying = source.begin_move(target)?;
@@ -388,7 +390,7 @@ fn arrive(
     }
     // Recorded while the new place was not there.
     target.detach().map_err(OpenError::unusable)?;
-    let mut transfer = Transfer::begin(&source, path, &rules).map_err(OpenError::unusable)?;
+    let mut transfer = Transfer::begin(&mut source, path, &rules).map_err(OpenError::unusable)?;
     let arrived = loop {
         match transfer.copy_part(&source) {
             Ok(true) => {}

@@ -249,6 +249,13 @@ impl Shared {
         figures.lost_operations += lost_operations;
     }
 
+    /// How long rollups are kept at a time.
+    pub fn rollup_retention_us(&self, now_us: i64) -> i64 {
+        read(&self.settings)
+            .rollup_retention_us(now_us)
+            .unwrap_or(i64::MAX)
+    }
+
     /// The policy at a time: months and years are as long as they were before it.
     pub fn policy(&self, now_us: i64) -> RetentionPolicy {
         let settings = read(&self.settings);

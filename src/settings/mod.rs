@@ -103,6 +103,9 @@ settings! {
         "How long successful operations are kept";
     ErrorRetention, "oplog_error_retention", Type::Interval, Value::Interval(Interval::of_days(30)), "interval",
         "How long all other operations are kept";
+    RollupRetention, "oplog_rollup_retention", Type::Interval,
+        Value::Interval(Interval { months: 13, days: 0, micros: 0 }), "interval",
+        "How long it is known how many operations there were and how long they took, when their rows are gone";
     MaxSize, "oplog_max_size", Type::Bytes, Value::Bytes(1_000_000_000), "bytes",
         "How large the log may become; the oldest operations go first";
     FlushInterval, "oplog_flush_interval", Type::Interval, Value::Interval(SECOND), "interval",
@@ -157,11 +160,10 @@ impl Setting {
     /// Refuses values that would make the log useless.
     pub fn check(self, value: Value) -> Result<Value, String> {
         let problem = match (self, value) {
-            (Self::Retention | Self::ErrorRetention, Value::Interval(interval))
-                if interval.length_us() < 0 =>
-            {
-                "a retention is 0 or longer"
-            }
+            (
+                Self::Retention | Self::ErrorRetention | Self::RollupRetention,
+                Value::Interval(interval),
+            ) if interval.length_us() < 0 => "a retention is 0 or longer",
             (Self::SlowThreshold, Value::Interval(interval)) if interval.length_us() < 0 => {
                 "a threshold is 0 or longer"
             }
@@ -295,6 +297,10 @@ impl Settings {
 
     pub fn error_retention_us(&self, now_us: i64) -> Option<i64> {
         self.retention(Setting::ErrorRetention, now_us)
+    }
+
+    pub fn rollup_retention_us(&self, now_us: i64) -> Option<i64> {
+        self.retention(Setting::RollupRetention, now_us)
     }
 
     pub fn max_size_bytes(&self) -> u64 {

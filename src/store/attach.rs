@@ -7,6 +7,7 @@ use super::error::{Error, OpenError};
 use super::hold::{self, Hold};
 use super::mark::settle;
 use super::place::{self, check_path, Place, There};
+use super::rolls::Rolls;
 use super::schema::{self, SchemaError};
 use super::segments::Segments;
 use super::store::Store;
@@ -228,6 +229,7 @@ fn open_in(instance: &Instance, place: &Place, there: There) -> Result<Store, Fa
             place: place.clone(),
             hold,
             segments,
+            rolls: Rolls::default(),
             rows_left_by_size_purge: None,
         }),
         Err(failed) => {

@@ -25,6 +25,8 @@ pub enum Error {
     NoLog(PathBuf),
     #[error("meta.{key} is '{value}', which is no number")]
     NoNumber { key: &'static str, value: String },
+    #[error("the log has no rollups")]
+    NoRollups,
     #[error("the log has no table operation_log")]
     NoTable,
     #[error("the log has a column {0}, which this oplog does not know")]

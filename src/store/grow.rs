@@ -1,7 +1,7 @@
 //! How a log in memory grows and shrinks, table by table.
 
 use super::error::Error;
-use super::retain::RetentionPolicy;
+use super::retain::{note_missing, RetentionPolicy};
 use super::segments::{Segment, Segments};
 use super::store::Store;
 
@@ -169,6 +169,7 @@ impl Store {
             segments.emptied.push(oldest.database(&catalog));
         }
         let table = oldest.table(&catalog);
+        note_missing(&self.connection, &table, "true")?;
         // Some have gone by their age.
         let rows = self.count(&format!("SELECT count(*) FROM {table}"));
         self.refresh_view()?;

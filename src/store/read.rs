@@ -1,9 +1,12 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
 use super::error::Error;
+use super::retain::count;
+use super::rollup::known;
 use super::store::Store;
-use crate::duckdb::{Cell, Instance, Statement};
+use crate::duckdb::{Cell, Connection, Instance, Statement};
 use crate::record::parse_id;
+use crate::rollup::{self, Known, Level, Scope};
 use std::collections::HashSet;
 
 /// A parameter of a reading query, named `$name` in the SQL.
@@ -40,19 +43,58 @@ pub struct Reader {
 
 impl Reader {
     pub fn prepare(&self, sql: &str) -> Result<Statement, Error> {
+        Ok(self.connect()?.prepare(sql)?)
+    }
+
+    fn connect(&self) -> Result<Connection, Error> {
         let connection = self.instance.connect()?;
         connection.execute(&format!("USE {}", self.catalog))?;
-        Ok(connection.prepare(sql)?)
+        Ok(connection)
+    }
+
+    /// What is committed now. Questions about it run on a connection of their own, in parallel with the writer.
+    pub fn moment(&self) -> Result<Moment, Error> {
+        let connection = self.connect()?;
+        // Ends with the connection, which the last of its statements keeps.
+        connection.execute("BEGIN TRANSACTION")?;
+        let known = known(&connection)?;
+        Ok(Moment { connection, known })
     }
 
     /// A statement with its parameters bound. It runs in parallel with the writer, on a connection of its own.
     pub fn bind(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Statement, Error> {
-        let statement = self.prepare(sql)?;
-        for (name, parameter) in parameters {
-            parameter.bind(&statement, name)?;
-        }
-        Ok(statement)
+        bound(self.prepare(sql)?, parameters)
     }
+}
+
+/// The log at one moment: what it has, and questions about just that.
+pub struct Moment {
+    connection: Connection,
+    pub known: Known,
+}
+
+impl Moment {
+    pub fn bind(&self, sql: &str, parameters: &[(&str, Parameter)]) -> Result<Statement, Error> {
+        bound(self.connection.prepare(sql)?, parameters)
+    }
+
+    /// How many operations ended in these hours, of those that are rolled up.
+    pub fn operations(&self, (from, until): (i64, i64)) -> Result<u64, Error> {
+        let hours = rollup::table(Scope::Command, Level::Hour);
+        count(
+            &self.connection,
+            &format!(
+                "SELECT coalesce(sum(operations), 0)::BIGINT FROM {hours} WHERE hour >= {from} AND hour < {until}"
+            ),
+        )
+    }
+}
+
+fn bound(statement: Statement, parameters: &[(&str, Parameter)]) -> Result<Statement, Error> {
+    for (name, parameter) in parameters {
+        parameter.bind(&statement, name)?;
+    }
+    Ok(statement)
 }
 
 impl Store {

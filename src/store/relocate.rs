@@ -20,6 +20,7 @@ use super::mark::{
     MOVE_FROM, MOVE_ID, MOVING_TO,
 };
 use super::place::Place;
+use super::rollup;
 use super::schema;
 use super::store::Store;
 use crate::duckdb::{Cell, Connection};
@@ -145,7 +146,8 @@ impl Store {
     /// Whether nothing is in the log that another one would have to take over.
     pub fn is_bare(&self) -> Result<bool, Error> {
         let rows = self.count(
-            "SELECT (SELECT count(*) FROM operation_log) + (SELECT count(*) FROM metric_values)",
+            "SELECT (SELECT count(*) FROM operation_log) + (SELECT count(*) FROM metric_values)
+                 + (SELECT count(*) FROM rollup_keys)",
         )?;
         Ok(rows == 0)
     }
@@ -257,6 +259,7 @@ impl Store {
         let own_next_seq = self.next_seq()?;
         let next_seq = target.next_seq()?;
         let moved = self.operations()?;
+        let has_rollups = self.has_rollups()?;
         target.connection.transaction(|new| {
             if copying.comes_back {
                 new.execute("DELETE FROM settings")?;
@@ -277,6 +280,11 @@ impl Store {
             new.execute(&TAKE_OVER.replace("{old}", old))?;
             if self.place != Place::Memory {
                 schema::set_meta(new, &format!("{MOVED_FROM}{}", copying.id), &self.name())?;
+            }
+            if copying.overlap > 0 || !has_rollups {
+                rollup::leave_behind(new, old)?;
+            } else {
+                rollup::take_over(new, old, next_seq)?;
             }
             forget_places(new, &target.name())?;
             new.execute(&format!("DELETE FROM meta WHERE key = '{ARRIVING}'"))?;
@@ -327,6 +335,8 @@ impl Store {
                 mark.below_seq
             ))?;
             log.execute(EMPTY)?;
+            let next_seq = schema::meta(log, "next_seq")?.and_then(|text| text.parse().ok());
+            rollup::empty(log, mark.below_seq.min(next_seq.unwrap_or(u64::MAX)))?;
             remove_mark(log)?;
             schema::set_meta(log, MOVED_TO, &target.to_string_lossy())?;
             if let Some(id) = &mark.id {
@@ -403,6 +413,7 @@ mod tests {
             include_str!("../../sql/schema/0004_metrics.sql"),
             include_str!("../../sql/schema/0005_alert_rules.sql"),
             include_str!("../../sql/schema/0006_no_keys.sql"),
+            include_str!("../../sql/schema/0007_rollups.sql"),
         ];
         assert_eq!(
             schema.len(),
@@ -414,10 +425,12 @@ mod tests {
                 .skip(1)
                 .filter_map(|rest| rest.split_whitespace().next())
         });
-        // The tables of version 6 take the names of those before them.
-        for table in
-            tables.filter(|table| *table != "operation_log" && !table.ends_with("_without_key"))
-        {
+        // The tables of version 6 take the names of those before them; rollups have a way of their own.
+        for table in tables.filter(|table| {
+            *table != "operation_log"
+                && !table.ends_with("_without_key")
+                && !table.starts_with("rollup_")
+        }) {
             assert!(
                 TAKE_OVER.contains(&format!("FROM {{old}}.{table}")),
                 "{table} stays behind"

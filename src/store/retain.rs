@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::place::Place;
+use super::rollup::note_missing_rows;
 use super::space::wal_bytes;
 use super::store::Store;
 use crate::duckdb::{Cell, Connection};
@@ -9,7 +10,7 @@ use crate::record::{Field, Kind};
 
 const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
 const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
-const PURGE_OLDEST: &str = include_str!("../../sql/retention/purge_oldest.sql");
+const OLDEST: &str = include_str!("../../sql/retention/oldest.sql");
 const ROW_BYTES: &str = include_str!("../../sql/retention/row_bytes.sql");
 const NEWEST_ROWS: &str = include_str!("../../sql/retention/newest_rows.sql");
 const STORED_ROWS: &str = include_str!("../../sql/retention/stored_rows.sql");
@@ -48,6 +49,9 @@ pub struct Purged {
 impl Store {
     /// Deletes what the policy no longer keeps, and gives the space back.
     pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, Error> {
+        // What goes is counted before.
+        let kept_us = policy.retention_us.min(policy.error_retention_us);
+        self.roll_before_purge(now_us.saturating_sub(kept_us), 0)?;
         let tables = self.tables();
         let by_age = match self.place {
             Place::File(_) => self
@@ -103,12 +107,14 @@ impl Store {
         if live_bytes > max_bytes as f64 {
             let keep_share = max_bytes as f64 * SIZE_TARGET / live_bytes;
             let excess = rows - (rows as f64 * keep_share) as u64;
+            let border = self.count(&OLDEST.replace("{excess}", &excess.to_string()))?;
+            self.roll_before_purge(i64::MIN, border)?;
             deleted = self
                 .connection
                 .transaction(|connection| -> Result<_, Error> {
-                    let statement = connection.prepare(PURGE_OLDEST)?;
-                    statement.bind_i64("excess", excess as i64)?;
-                    let deleted = statement.execute()?.count()? as u64;
+                    note_missing(connection, "operation_log", &format!("seq <= {border}"))?;
+                    let purge = format!("DELETE FROM operation_log WHERE seq <= {border}");
+                    let deleted = count(connection, &purge)?;
                     note_run(connection, now_us, "size", deleted)?;
                     Ok(deleted)
                 })?;
@@ -148,6 +154,7 @@ impl Store {
         let statement = self.connection.prepare(&filled(NEWEST_ROWS))?;
         statement.bind_i64("bytes", target as i64)?;
         let border = statement.execute()?.count()?;
+        self.roll_before_purge(i64::MIN, border as u64)?;
         let made = self.connection.query(
             "SELECT sql FROM duckdb_tables()
              WHERE database_name = current_database() AND table_name = 'operation_log'",
@@ -210,10 +217,22 @@ fn expire(
             statement.bind_timestamp("before", now_us.saturating_sub(keep_us))?;
             deleted += statement.execute()?.count()? as u64;
         }
+        if deleted > 0 {
+            note_missing_rows(connection, now_us.saturating_sub(keep_us))?;
+        }
         note_run(connection, now_us, reason, deleted)?;
         by_age += deleted;
     }
     Ok(by_age)
+}
+
+/// Notes that rows are about to be deleted, whatever their age.
+pub(super) fn note_missing(connection: &Connection, table: &str, which: &str) -> Result<(), Error> {
+    let newest = format!("SELECT max(epoch_us(timestamp)) FROM {table} WHERE {which}");
+    match connection.query(&newest)?.first().map(Vec::as_slice) {
+        Some([Cell::Integer(newest_us)]) => note_missing_rows(connection, *newest_us as i64 + 1),
+        _ => Ok(()),
+    }
 }
 
 /// Where rows stand while they are written anew: within one transaction.

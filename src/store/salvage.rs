@@ -7,7 +7,7 @@ use super::error::{Error, OpenError};
 use super::place::Place;
 use super::schema;
 use super::store::Store;
-use crate::duckdb::Cell;
+use crate::duckdb::{Cell, Connection};
 use std::path::Path;
 
 /// The rows of a row group, which share their blocks with few others.
@@ -124,16 +124,20 @@ impl Store {
         attach_read_only(connection, damaged)?;
         let saved = self.take_rows();
         let tables = schema::tables(connection)?;
-        for table in tables
-            .iter()
+        let (rollups, others): (Vec<String>, Vec<String>) = tables
+            .into_iter()
             .filter(|table| !["meta", "operation_log"].contains(&table.as_str()))
-        {
-            // What cannot be read begins anew. A fresh log has rows of its own where there is a set to begin with.
-            let _ = connection.transaction(|connection| {
-                connection.execute(&format!(
-                    "DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM {DAMAGED}.{table}"
-                ))
-            });
+            .partition(|table| table.starts_with("rollup_"));
+        // What cannot be read begins anew. A fresh log has rows of its own where there is a set to begin with.
+        for table in others {
+            let _ = take_tables(connection, &[table]);
+        }
+        // Rollups are of use only whole: they begin anew with the rows that are saved.
+        if take_tables(connection, &rollups).is_err() {
+            connection.execute(
+                "UPDATE rollup_state SET rows_since_us = known.since_us, rollups_since_us = known.since_us
+                 FROM (SELECT coalesce(min(epoch_us(timestamp)), epoch_us(now())) AS since_us FROM operation_log) AS known",
+            )?;
         }
         let next_seq = connection.query(&format!(
             "SELECT greatest(
@@ -239,4 +243,16 @@ impl Store {
             _ => saved.lost += end - start,
         }
     }
+}
+
+/// Takes tables of a damaged log as they are, all or none.
+fn take_tables(connection: &Connection, tables: &[String]) -> Result<(), Error> {
+    connection.transaction(|connection| {
+        for table in tables {
+            connection.execute(&format!(
+                "DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM {DAMAGED}.{table}"
+            ))?;
+        }
+        Ok(())
+    })
 }

@@ -4,6 +4,7 @@ use super::columns::Columns;
 use super::error::Error;
 use super::hold::Hold;
 use super::place::Place;
+use super::rolls::Rolls;
 use super::schema;
 use super::segments::Segments;
 use super::space::{used_bytes, wal_bytes};
@@ -34,6 +35,7 @@ pub struct Store {
     pub(super) hold: Option<Hold>,
     /// The tables of a log in memory.
     pub(super) segments: Option<Segments>,
+    pub(super) rolls: Rolls,
     /// How many rows the last purge by size left.
     pub(super) rows_left_by_size_purge: Option<u64>,
 }

@@ -105,7 +105,10 @@ def test_a_log_of_an_earlier_version_gets_the_rules(connect, host):
     record(session, "import")
     session.close()
     with duckdb.connect(str(host.with_name(host.name + ".oplog"))) as plain:
-        plain.execute("DROP TABLE alert_rules; UPDATE meta SET value = '4' WHERE key = 'schema_version'")
+        later = plain.execute("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'rollup%'").fetchall()
+        for (table,) in [("alert_rules",), *later]:
+            plain.execute(f"DROP TABLE {table}")
+        plain.execute("UPDATE meta SET value = '4' WHERE key = 'schema_version'")
     session = connect(host)
     assert session.execute("SELECT count(*) FROM oplog_alert_rules()").fetchall() == [(9,)]
     assert session.execute("SELECT command FROM operation_log").fetchall() == [("import",)]

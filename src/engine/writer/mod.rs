@@ -4,6 +4,8 @@ mod commit;
 mod failures;
 mod relocate;
 mod revive;
+mod roll;
+mod rolling;
 mod set_aside;
 
 use super::command::Command;
@@ -18,6 +20,7 @@ use crate::spool::Spools;
 use crate::store::{Clock, Place, Purged, Store};
 use crate::system::{TrustedClock, SAMPLE_INTERVAL_US};
 use failures::Failures;
+use rolling::Rolling;
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::mpsc::Receiver;
@@ -53,9 +56,12 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         totals_at: None,
         counted_seq: 0,
         sample_at: Instant::now(),
+        rolling: Rolling::from(0),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         writer.set_clock();
+        let rolled_seq = writer.store.known().map_or(0, |known| known.rolled_seq);
+        writer.rolling = Rolling::from(rolled_seq);
         writer.serve(commands);
         writer.close();
     }));
@@ -89,6 +95,7 @@ struct Writer<'a> {
     /// Operations below this count as committed already: a commit that is tried again counts once.
     counted_seq: u64,
     sample_at: Instant,
+    rolling: Rolling,
 }
 
 impl Writer<'_> {
@@ -96,7 +103,10 @@ impl Writer<'_> {
         loop {
             let interval = self.shared.settings().flush_interval();
             let has_spools = self.store.place().path().is_some();
-            let mut until = self.sample_at.min(self.retention_at);
+            let mut until = self
+                .sample_at
+                .min(self.retention_at)
+                .min(self.rolling.due_at);
             if let Some(retry_at) = self.failures.retry_at() {
                 until = until.min(retry_at);
             }
@@ -117,6 +127,7 @@ impl Writer<'_> {
                 // What cannot be committed now stays in the journal, if there is one.
                 self.commit();
                 let _ = self.commit_all();
+                self.roll_at_end();
                 return;
             }
             self.look_after_file();
@@ -131,6 +142,7 @@ impl Writer<'_> {
             if has_spools && Instant::now() >= self.spools_at && self.is_open().is_ok() {
                 self.look_after_spools();
             }
+            self.roll_up();
             if Instant::now() >= self.retention_at {
                 if let Err(error) = self.purge() {
                     self.shared.note(format!("retention failed: {error}"));
@@ -267,6 +279,7 @@ impl Writer<'_> {
         let now_us = self.clock.now_us(wall_us, Instant::now());
         let outcome = self
             .is_open()
+            .and_then(|()| Ok(self.make_periods(now_us)?))
             .and_then(|()| Ok(self.store.purge(&self.shared.policy(now_us), now_us)?));
         let said = outcome.as_ref().map_err(Error::to_string).copied();
         self.shared

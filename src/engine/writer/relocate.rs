@@ -1,6 +1,7 @@
 //! Moving the log while it is in use: most of it is copied while operations are accepted and committed, and callers wait
 //! for the rest only.
 
+use super::rolling::Rolling;
 use super::Writer;
 use crate::engine::error::Error;
 use crate::engine::relocate::{leave, Arrived, Doubt, Transfer};
@@ -15,7 +16,7 @@ const DOUBT_INTERVAL: Duration = Duration::from_millis(200);
 impl Writer<'_> {
     pub(super) fn move_to(&mut self, path: &Path) -> Result<u64, Error> {
         self.is_open()?;
-        let begun = Transfer::begin(&self.store, path, &self.shared.rules());
+        let begun = Transfer::begin(&mut self.store, path, &self.shared.rules());
         let mut transfer = begun.inspect_err(|error| self.look_after_store(error))?;
         if let Some(recovery) = transfer.recovery.take() {
             self.shared.recovered(recovery);
@@ -52,7 +53,10 @@ impl Writer<'_> {
     fn complete(&mut self, transfer: Transfer) -> Result<(Store, u64), Error> {
         // With the operations go all totals, since they move as they are stored.
         self.shared.metrics.registry.set_unsaved();
-        let committed = self.commit_all().and_then(|()| self.try_commit());
+        let committed = self
+            .commit_all()
+            .and_then(|()| self.try_commit())
+            .and_then(|()| Ok(self.store.roll_before_move()?));
         if let Err(error) = committed {
             transfer.give_up(&self.store);
             return Err(error);
@@ -82,6 +86,7 @@ impl Writer<'_> {
         self.shared.metrics.restore(&of_target);
         self.totals.failed();
         self.counted_seq = 0;
+        self.rolling = Rolling::from(0);
         self.spools = None;
         self.shared.moved(&self.store);
         note.into_iter().for_each(|note| self.shared.note(note));

@@ -1,6 +1,6 @@
 //! The functions that read the log: each is a .sql file and its declaration here.
 
-use super::log_query::{Columns, LogQuery, BASE};
+use super::log_query::{Columns, LogQuery, Rolled, BASE};
 use super::parameters::{Named, Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
 use crate::duckdb::TypeId;
 use crate::engine::Shared;
@@ -15,6 +15,9 @@ const fn rows(name: &'static str, default: i64, meaning: &'static str) -> Parame
         meaning,
     }
 }
+
+const COMPLETE_SINCE: &str =
+    "from when on the answer has all operations; NULL where that is the whole period";
 
 pub const ALL: &[LogQuery] = &[
     LogQuery {
@@ -70,13 +73,20 @@ pub const ALL: &[LogQuery] = &[
             ("p99_ms", "DOUBLE", "99th percentile"),
             ("max_ms", "DOUBLE", "longest duration"),
             ("total_ms", "DOUBLE", "sum of the durations"),
+            ("avg_queue_wait_ms", "DOUBLE", "mean queue wait of those that have one"),
+            ("max_queue_wait_ms", "DOUBLE", "longest queue wait"),
             ("rows_affected", "BIGINT", "sum, 9223372036854775807 at most, which is BIGINT's limit; the same holds for the other sums"),
             ("bytes_in", "BIGINT", "sum"),
             ("bytes_out", "BIGINT", "sum"),
             ("first_at", "TIMESTAMP WITH TIME ZONE", "when the first ended"),
             ("last_at", "TIMESTAMP WITH TIME ZONE", "when the last ended"),
+            ("complete_since", "TIMESTAMP WITH TIME ZONE", COMPLETE_SINCE),
         ]),
         sql: include_str!("../../../sql/functions/oplog_stats.sql"),
+        rolled: Some(Rolled {
+            sql: include_str!("../../../sql/functions/oplog_stats_rolled.sql"),
+            dimensions: &["status"],
+        }),
         ..BASE
     },
     LogQuery {
@@ -87,12 +97,15 @@ pub const ALL: &[LogQuery] = &[
         default_period: Some("1h"),
         columns: Columns::Listed(&[
             ("period", "VARCHAR", "the length of the period; NULL where it has no beginning"),
+            ("since", "TIMESTAMP WITH TIME ZONE", "where the period begins in fact: with the hour or day, where the rows of a part of it are gone"),
+            ("until", "TIMESTAMP WITH TIME ZONE", "where it ends; NULL for an open end"),
             ("total_operations", "BIGINT", "how many"),
             ("success_rate", "DOUBLE", "share of successes, 0 to 1; NULL where nothing ran"),
             ("avg_duration_ms", "DOUBLE", "mean duration"),
             ("p50_duration_ms", "DOUBLE", "median duration (`quantile_cont`)"),
             ("p95_duration_ms", "DOUBLE", "95th percentile"),
             ("p99_duration_ms", "DOUBLE", "99th percentile"),
+            ("avg_queue_wait_ms", "DOUBLE", "mean queue wait of those that have one"),
             (
                 "by_command",
                 "MAP(VARCHAR, STRUCT(count BIGINT, avg_ms DOUBLE))",
@@ -103,8 +116,13 @@ pub const ALL: &[LogQuery] = &[
                 "STRUCT(code VARCHAR, count BIGINT)[]",
                 "each error code, the most frequent first",
             ),
+            ("complete_since", "TIMESTAMP WITH TIME ZONE", COMPLETE_SINCE),
         ]),
         sql: include_str!("../../../sql/functions/oplog_summary.sql"),
+        rolled: Some(Rolled {
+            sql: include_str!("../../../sql/functions/oplog_summary_rolled.sql"),
+            dimensions: &["command", "status"],
+        }),
         ..BASE
     },
     LogQuery {
@@ -128,9 +146,14 @@ pub const ALL: &[LogQuery] = &[
             ("count", "BIGINT", "how often"),
             ("first_at", "TIMESTAMP WITH TIME ZONE", "first time in the period"),
             ("last_at", "TIMESTAMP WITH TIME ZONE", "last time"),
-            ("last_message", "VARCHAR", "the newest message that was given"),
+            ("last_message", "VARCHAR", "the newest message that was given; its first 1,000 characters where its row is gone"),
+            ("complete_since", "TIMESTAMP WITH TIME ZONE", COMPLETE_SINCE),
         ]),
         sql: include_str!("../../../sql/functions/oplog_errors.sql"),
+        rolled: Some(Rolled {
+            sql: include_str!("../../../sql/functions/oplog_errors_rolled.sql"),
+            dimensions: &["command", "status"],
+        }),
         ..BASE
     },
     LogQuery {
@@ -143,11 +166,21 @@ pub const ALL: &[LogQuery] = &[
             ("bucket", "TIMESTAMP WITH TIME ZONE", "start of the bucket; the columns of `by` follow it"),
             ("operations", "BIGINT", "how many"),
             ("errors", "BIGINT", "those that were no `success`"),
+            ("success_rate", "DOUBLE", "share of successes, 0 to 1; NULL where nothing ran"),
+            ("avg_ms", "DOUBLE", "mean duration"),
             ("p50_ms", "DOUBLE", "median duration"),
             ("p95_ms", "DOUBLE", "95th percentile"),
             ("max_ms", "DOUBLE", "longest duration"),
+            ("rows_affected", "BIGINT", "sum"),
+            ("bytes_in", "BIGINT", "sum"),
+            ("bytes_out", "BIGINT", "sum"),
+            ("complete_since", "TIMESTAMP WITH TIME ZONE", COMPLETE_SINCE),
         ]),
         sql: include_str!("../../../sql/functions/oplog_timeline.sql"),
+        rolled: Some(Rolled {
+            sql: include_str!("../../../sql/functions/oplog_timeline_rolled.sql"),
+            dimensions: &["status"],
+        }),
         ..BASE
     },
     LogQuery {

@@ -31,6 +31,15 @@ pub struct LogQuery {
     /// Values from the engine that the SQL uses.
     pub figures: Option<fn(&Shared) -> Named>,
     pub sql: &'static str,
+    /// The same where rows are gone or are many.
+    pub rolled: Option<Rolled>,
+}
+
+/// How a function is answered from rollups and rows.
+pub struct Rolled {
+    pub sql: &'static str,
+    /// What the SQL groups by, besides what is asked for.
+    pub dimensions: &'static [&'static str],
 }
 
 impl LogQuery {
@@ -67,4 +76,5 @@ pub const BASE: LogQuery = LogQuery {
     columns: Columns::Log,
     figures: None,
     sql: "",
+    rolled: None,
 };

@@ -1,11 +1,13 @@
 //! A reading function with its arguments: what is asked of the sidecar, by SQL and over HTTP alike.
 
-use super::log_query::LogQuery;
-use super::parameters::Arguments;
-use crate::calendar::Zone;
+use super::log_query::{LogQuery, Rolled};
+use super::parameters::{Arguments, Named};
+use super::rolled::{quantile, quantile_bins, Parts};
+use crate::calendar::{format_time, Width, Zone};
 use crate::duckdb::{self, Statement};
 use crate::engine::{self, Shared};
-use crate::store::{self, Parameter as Bound};
+use crate::rollup::{Known, Level, Plan, Scope, HOUR_US};
+use crate::store::{self, Moment, Parameter as Bound};
 use std::fmt;
 
 /// The column that is text in the log, and JSON for whoever asks.
@@ -62,6 +64,12 @@ impl From<Failed> for String {
 pub fn executed<T>(outcome: Result<T, duckdb::Error>) -> Result<T, store::Error> {
     Ok(outcome?)
 }
+
+/// Operations up to which an answer is worked out from rows, where they are there: its quantiles are exact.
+const ROWS_READ_MAX: u64 = 100_000;
+
+/// Single hours up to which rollups are quicker than rows that are there.
+const SINGLE_HOURS_MAX: i64 = 100;
 
 /// One query. It can be asked more than once, and each time is about the log as it is then.
 pub struct Query {
@@ -121,31 +129,176 @@ impl Query {
             // Buckets end somewhere, and so do the operations that they count.
             arguments.range.until_us.get_or_insert(now_us);
         }
-        let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
-        let mut are_alike = true;
-        if self.has_buckets() {
-            let buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
-            are_alike = buckets.are_alike();
-            parameters.push(("from_us", Bound::Integer(buckets.starts_us[0])));
-            parameters.push(("until_us", Bound::Integer(buckets.end_us)));
-            parameters.push(("gap_us", Bound::Integer(buckets.gap_us)));
-            parameters.push(("starts_us", Bound::Text(format!("{:?}", buckets.starts_us))));
+        let reader = shared.read(arguments.range.until_us)?;
+        let Some(rolled) = &self.log_query.rolled else {
+            let (sql, parameters) = self.read_rows(&arguments, shared, now_us)?;
+            return Ok(reader.bind(&selected(listed, &sql), &parameters)?);
+        };
+        let moment = reader.moment()?;
+        let (since_us, until_us) = arguments.range.bounds(now_us).map_err(Failed::Question)?;
+        let (sql, mut parameters, complete_since_us, used) = match self.plan(
+            rolled,
+            &mut arguments,
+            &moment,
+            (since_us, until_us),
+            now_us,
+        )? {
+            Some((plan, scope)) => {
+                let (sql, parameters) =
+                    self.read_rollups(rolled, &arguments, &plan, scope, &moment.known, now_us)?;
+                let used = (plan.since_us, plan.until_us);
+                (sql, parameters, plan.complete_since_us, used)
+            }
+            None => {
+                let (sql, parameters) = self.read_rows(&arguments, shared, now_us)?;
+                let complete_since_us = moment.known.complete_since_us(since_us);
+                (sql, parameters, complete_since_us, (since_us, until_us))
+            }
+        };
+        let time = |us: Option<i64>| us.map_or(Bound::Null, Bound::Time);
+        parameters.push(("complete_since", time(complete_since_us)));
+        parameters.push(("since_used", time(used.0)));
+        parameters.push(("until_used", time(used.1)));
+        Ok(moment.bind(&selected(listed, &sql), &parameters)?)
+    }
+
+    /// How the period is put together of rollups and rows; none where rows are to answer: where they are all there and not
+    /// too many, and where rollups do not know what is asked for.
+    fn plan(
+        &self,
+        rolled: &Rolled,
+        arguments: &mut Arguments,
+        moment: &Moment,
+        (since_us, until_us): (Option<i64>, Option<i64>),
+        now_us: i64,
+    ) -> Result<Option<(Plan, Scope)>, Failed> {
+        let known = &moment.known;
+        let filters = arguments.bound.iter().map(|(name, _)| *name);
+        let mut columns: Vec<&str> = arguments.by.iter().copied().chain(filters).collect();
+        columns.extend(rolled.dimensions);
+        let scope = Scope::of(columns.iter().copied()).filter(|_| known.rolled_seq > 0);
+        let Some(scope) = scope else {
+            return Ok(None);
+        };
+        let has_rows = known.has_rows(since_us);
+        let are_named = columns.iter().any(|column| *column != "status");
+        let is_inexact = known.overflowed && are_named;
+        let mut plan = known.plan(since_us, until_us);
+        if has_rows && (is_inexact || moment.operations(plan.hours)? <= ROWS_READ_MAX) {
+            return Ok(None);
         }
+        if self.has_buckets() {
+            if has_rows && arguments.buckets(now_us).map_err(Failed::Question)?.gap_us < HOUR_US {
+                return Ok(None);
+            }
+            widen(arguments, known, since_us, now_us)?;
+            let buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
+            let edges = buckets.starts_us.iter().chain([&buckets.end_us]);
+            let are_days = edges.clone().all(|us| us % (24 * HOUR_US) == 0);
+            let widest = if are_days { Level::Day } else { Level::Hour };
+            plan = known.plan_within(widest, since_us, until_us);
+        }
+        // Rollups of hours and of pairs have nearly as many rows as there are operations.
+        if has_rows && (scope == Scope::Pair || plan.single_hours() > SINGLE_HOURS_MAX) {
+            return Ok(None);
+        }
+        if is_inexact {
+            plan.complete_since_us.get_or_insert(known.rows_since_us);
+        }
+        Ok(Some((plan, scope)))
+    }
+
+    /// The SQL that answers from rows, and its parameters.
+    fn read_rows(
+        &self,
+        arguments: &Arguments,
+        shared: &Shared,
+        now_us: i64,
+    ) -> Result<(String, Named), Failed> {
+        let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
+        let are_alike = self.add_buckets(arguments, now_us, &mut parameters)?;
+        self.add_period(arguments, now_us, &mut parameters)?;
+        if let Some(figures) = self.log_query.figures {
+            parameters.extend(figures(shared));
+        }
+        Ok((self.sql(arguments, &filters, are_alike), parameters))
+    }
+
+    /// The same from rollups and rows.
+    fn read_rollups(
+        &self,
+        rolled: &Rolled,
+        arguments: &Arguments,
+        plan: &Plan,
+        scope: Scope,
+        known: &Known,
+        now_us: i64,
+    ) -> Result<(String, Named), Failed> {
+        let mut parameters = arguments.bound.clone();
+        let are_alike = self.add_buckets(arguments, now_us, &mut parameters)?;
+        self.add_period(arguments, now_us, &mut parameters)?;
+        let mut dimensions = arguments.by.clone();
+        for column in rolled.dimensions {
+            if !dimensions.contains(column) {
+                dimensions.push(column);
+            }
+        }
+        let conditions = match arguments.conditions.as_slice() {
+            [] => "true".to_owned(),
+            conditions => conditions.join(" AND "),
+        };
+        let bucket = |time: &str| bucket_of(time, are_alike);
+        let parts = Parts {
+            plan,
+            scope,
+            rolled_seq: known.rolled_seq,
+            dimensions,
+            conditions: &conditions,
+            bucket: self.has_buckets().then_some(&bucket),
+        };
+        parameters.extend(parts.parameters());
+        let mut sql = rolled
+            .sql
+            .replace("{parts}", &parts.sums())
+            .replace("{bins}", &parts.bins())
+            .replace("{errors}", &parts.errors());
+        for (name, q) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
+            sql = sql
+                .replace(&format!("{{{name}_bins}}"), &quantile_bins(name, q))
+                .replace(&format!("{{{name}}}"), &quantile(name, q));
+        }
+        Ok((filled(&sql, &arguments.by), parameters))
+    }
+
+    /// Adds what there is to know of the buckets, and says whether all of them have one length.
+    fn add_buckets(
+        &self,
+        arguments: &Arguments,
+        now_us: i64,
+        parameters: &mut Named,
+    ) -> Result<bool, Failed> {
+        if !self.has_buckets() {
+            return Ok(true);
+        }
+        let buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
+        parameters.push(("from_us", Bound::Integer(buckets.starts_us[0])));
+        parameters.push(("until_us", Bound::Integer(buckets.end_us)));
+        parameters.push(("gap_us", Bound::Integer(buckets.gap_us)));
+        parameters.push(("starts_us", Bound::Text(format!("{:?}", buckets.starts_us))));
+        Ok(buckets.are_alike())
+    }
+
+    fn add_period(
+        &self,
+        arguments: &Arguments,
+        now_us: i64,
+        parameters: &mut Named,
+    ) -> Result<(), Failed> {
         if self.log_query.sql.contains("$period") {
             let length = arguments.range.length(now_us).map_err(Failed::Question)?;
             parameters.push(("period", length.map_or(Bound::Null, Bound::Text)));
         }
-        if let Some(figures) = self.log_query.figures {
-            parameters.extend(figures(shared));
-        }
-        let sql = format!(
-            "SELECT {listed} FROM (\n{}\n)",
-            self.sql(&arguments, &filters, are_alike)
-                .trim()
-                .trim_end_matches(';')
-        );
-        let reader = shared.read(arguments.range.until_us)?;
-        Ok(reader.bind(&sql, &parameters)?)
+        Ok(())
     }
 
     fn has_buckets(&self) -> bool {
@@ -155,43 +308,93 @@ impl Query {
     /// The .sql file with its placeholders filled: `{filters}` is a condition, two are about buckets that have one length or
     /// not, the others are made of `by`.
     fn sql(&self, arguments: &Arguments, filters: &str, are_alike: bool) -> String {
-        let (bucket, join) = if are_alike {
-            (
-                "$from_us::BIGINT + (epoch_us(timestamp) - $from_us::BIGINT) // $gap_us::BIGINT * $gap_us::BIGINT",
-                "",
-            )
-        } else {
-            (
-                "CASE WHEN epoch_us(timestamp) < end_us THEN start_us ELSE end_us END",
-                "\n    JOIN cell ON number = (epoch_us(timestamp) - $from_us::BIGINT) // $gap_us::BIGINT",
-            )
-        };
-        let by = &arguments.by;
-        let each =
-            |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
-        let groups = if by.is_empty() {
-            // One group, also where nothing ran.
-            "SELECT 1 AS present".to_owned()
-        } else {
-            format!("SELECT DISTINCT {} FROM operation", by.join(", "))
-        };
-        self.log_query
+        let (bucket, join) = bucket_of("epoch_us(timestamp)", are_alike);
+        let sql = self
+            .log_query
             .sql
             .replace("{filters}", filters)
-            .replace("{bucket_of_operation}", bucket)
-            .replace("{join_cells}", join)
-            .replace("{by}", &by.join(", "))
-            .replace("{by_listed}", &each(|column| format!("{column}, ")))
-            .replace(
-                "{by_grouped}",
-                &each(|column| format!("grouped.{column}, ")),
-            )
-            .replace(
-                "{by_matched}",
-                &each(|column| {
-                    format!(" AND grouped.{column} IS NOT DISTINCT FROM counted.{column}")
-                }),
-            )
-            .replace("{groups}", &groups)
+            .replace("{bucket_of_operation}", &bucket)
+            .replace("{join_cells}", &join);
+        filled(&sql, &arguments.by)
     }
+}
+
+/// Has buckets no narrower than what there is: hours where rows are gone, days where hours are. Where a narrower one was
+/// given, that is an error.
+fn widen(
+    arguments: &mut Arguments,
+    known: &Known,
+    since_us: Option<i64>,
+    now_us: i64,
+) -> Result<(), Failed> {
+    let hours_since_us = known.hours_since.saturating_mul(HOUR_US);
+    let (least, unit, width, kept_us) = if since_us.is_some_and(|us| us < hours_since_us) {
+        (24 * HOUR_US, "a day", Width::Days(1), hours_since_us)
+    } else {
+        (
+            HOUR_US,
+            "an hour",
+            Width::PartOfDay(HOUR_US),
+            known.rows_since_us,
+        )
+    };
+    // A day of 23 hours is one.
+    let gap_us = arguments.buckets(now_us).map_err(Failed::Question)?.gap_us;
+    if gap_us >= least.min(23 * HOUR_US) {
+        return Ok(());
+    }
+    if arguments.bucket.is_some() {
+        return Err(Failed::Question(format!(
+            "bucket is narrower than {unit}, and what was before {since} is known by no less: give a wider one, or since := \
+             '{since}'",
+            since = format_time(kept_us)
+        )));
+    }
+    arguments.bucket = Some(width);
+    Ok(())
+}
+
+/// The bucket of a time in microseconds, and what has to be joined for it.
+fn bucket_of(time: &str, are_alike: bool) -> (String, String) {
+    let time = format!("greatest({time}, $from_us::BIGINT)");
+    if are_alike {
+        let bucket = format!(
+            "$from_us::BIGINT + ({time} - $from_us::BIGINT) // $gap_us::BIGINT * $gap_us::BIGINT"
+        );
+        return (bucket, String::new());
+    }
+    (
+        format!("CASE WHEN {time} < end_us THEN start_us ELSE end_us END"),
+        format!("\n    JOIN cell ON number = ({time} - $from_us::BIGINT) // $gap_us::BIGINT"),
+    )
+}
+
+/// The SQL with what is made of `by`.
+fn filled(sql: &str, by: &[&str]) -> String {
+    let each =
+        |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
+    let groups = if by.is_empty() {
+        // One group, also where nothing ran.
+        "SELECT 1 AS present".to_owned()
+    } else {
+        format!("SELECT DISTINCT {} FROM operation", by.join(", "))
+    };
+    sql.replace("{by}", &by.join(", "))
+        .replace("{by_listed}", &each(|column| format!("{column}, ")))
+        .replace(
+            "{by_grouped}",
+            &each(|column| format!("grouped.{column}, ")),
+        )
+        .replace(
+            "{by_matched}",
+            &each(|column| format!(" AND grouped.{column} IS NOT DISTINCT FROM counted.{column}")),
+        )
+        .replace("{groups}", &groups)
+}
+
+fn selected(listed: &str, sql: &str) -> String {
+    format!(
+        "SELECT {listed} FROM (\n{}\n)",
+        sql.trim().trim_end_matches(';')
+    )
 }
