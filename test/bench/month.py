@@ -36,6 +36,9 @@ def call_beside_its_sql(function: str) -> Question:
         "{by}": "command",
         "{filters}": "timestamp >= now() - INTERVAL 30 days",
         "$period": "'30 days'",
+        "$complete_since": "NULL",
+        "$since_used": "NULL",
+        "$until_used": "NULL",
         "$n": "10",
     }.items():
         sql = sql.replace(placeholder, value)
@@ -52,6 +55,7 @@ def ask_own_log(sql: str) -> str:
 
 QUESTIONS = [
     call_beside_its_sql("oplog_stats(period := '30d')"),
+    call("oplog_stats(period := '30d', by := 'project_id')"),
     call("oplog_stats(period := '1h')"),
     call_beside_its_sql("oplog_summary(period := '30d')"),
     call_beside_its_sql("oplog_slowest(period := '30d')"),

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "extension-ci-tools"), str(ROOT / "test")]
 
 import engines
 
-PARTS = ["one_row", "many_rows", "durability", "ingest", "recovery", "month", "exposition"]
+PARTS = ["one_row", "many_rows", "durability", "ingest", "recovery", "month", "rollups", "exposition"]
 
 
 def main() -> int:
