@@ -309,7 +309,8 @@ def test_logs_that_become_one_add_up(tmp_path):
 
 @pytest.mark.parametrize("sample", upgrades.samples("0.1.0"))
 def test_a_log_of_version_0_1_0_is_rolled_up_before_its_rows_go(tmp_path, sample, monkeypatch):
-    monkeypatch.delenv("OPLOG_PATH", raising=False)
+    # Some samples name their log in the environment, which is as it was after this.
+    monkeypatch.setenv("OPLOG_PATH", "")
     upgrades.unpack("0.1.0", sample, tmp_path)
     session = upgrades.connect_to(tmp_path)
     session.execute("CALL oplog_flush()")
