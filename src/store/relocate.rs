@@ -282,7 +282,7 @@ impl Store {
                 schema::set_meta(new, &format!("{MOVED_FROM}{}", copying.id), &self.name())?;
             }
             if copying.overlap > 0 || !has_rollups {
-                rollup::leave_behind(new, old)?;
+                rollup::leave_behind(new, old, copying.becomes)?;
             } else {
                 rollup::take_over(new, old, next_seq)?;
             }
@@ -335,8 +335,7 @@ impl Store {
                 mark.below_seq
             ))?;
             log.execute(EMPTY)?;
-            let next_seq = schema::meta(log, "next_seq")?.and_then(|text| text.parse().ok());
-            rollup::empty(log, mark.below_seq.min(next_seq.unwrap_or(u64::MAX)))?;
+            rollup::empty(log)?;
             remove_mark(log)?;
             schema::set_meta(log, MOVED_TO, &target.to_string_lossy())?;
             if let Some(id) = &mark.id {

@@ -357,28 +357,31 @@ pub(super) fn take_over(connection: &Connection, old: &str, next_seq: u64) -> Re
     Ok(())
 }
 
-/// What another log has rolled up cannot be taken over, but its rows are: what it knows beyond them is lost.
-pub(super) fn leave_behind(connection: &Connection, old: &str) -> Result<(), Error> {
+/// What another log has rolled up cannot be taken over, but its rows are, which begin with this number: what it knows
+/// beyond them is lost.
+pub(super) fn leave_behind(connection: &Connection, old: &str, from_seq: u64) -> Result<(), Error> {
     Ok(connection.execute(&format!(
         "UPDATE rollup_state SET
+             rolled_seq = least(rollup_state.rolled_seq, {from_seq}),
              rows_since_us = greatest(rollup_state.rows_since_us, theirs.rows_since_us),
              rollups_since_us = greatest(rollup_state.rollups_since_us, theirs.rows_since_us)
          FROM {old}.rollup_state AS theirs"
     ))?)
 }
 
-/// Empties what another log has taken over; rows from this number on are not rolled up.
-pub(super) fn empty(connection: &Connection, next_seq: u64) -> Result<(), Error> {
+/// Empties what another log has taken over. Rows that are left, or come back with the numbers that they had, are not
+/// rolled up.
+pub(super) fn empty(connection: &Connection) -> Result<(), Error> {
     for table in tables() {
         connection.execute(&format!("DELETE FROM {table}"))?;
     }
-    Ok(connection.execute(&format!(
+    Ok(connection.execute(
         "DELETE FROM rollup_errors;
          DELETE FROM rollup_keys;
          UPDATE rollup_state SET
-             rolled_seq = {next_seq}, rows_since_us = -9223372036854775807, rollups_since_us = -9223372036854775807,
-             overflowed = false"
-    ))?)
+             rolled_seq = 0, rows_since_us = -9223372036854775807, rollups_since_us = -9223372036854775807,
+             overflowed = false",
+    )?)
 }
 
 impl Store {

@@ -307,6 +307,38 @@ def test_logs_that_become_one_add_up(tmp_path):
     session.close()
 
 
+OLD = "SELECT count(oplog_record({command: 'old', timestamp: now() - INTERVAL 20 DAYS})) FROM range(10)"
+
+
+def rolled_up(session) -> int:
+    """How many operations are known when the rows of all are gone."""
+    session.execute("CALL oplog_purge()")
+    assert session.execute("SELECT count(*) FROM operation_log").fetchone() == (0,)
+    return session.execute("SELECT sum(operations) FROM oplog_stats(since := '-infinity')").fetchone()[0]
+
+
+def test_what_comes_back_with_its_numbers_is_rolled_up(tmp_path):
+    session = connect(tmp_path / "app.duckdb")
+    session.execute(OLD).fetchall()
+    session.execute(f"CALL oplog_open('{tmp_path / 'other.oplog'}')")
+    session.execute(OLD).fetchall()
+    session.execute(f"CALL oplog_open('{tmp_path / 'app.duckdb.oplog'}')")
+    assert rolled_up(session) == 20
+    session.close()
+
+
+@pytest.mark.parametrize("host", ["file", "memory"])
+def test_what_moves_to_a_log_without_rows_is_rolled_up(tmp_path, host):
+    with connect(tmp_path / "there.duckdb") as session:
+        session.execute(OLD).fetchall()
+        assert rolled_up(session) == 10
+    session = connect(tmp_path / "app.duckdb" if host == "file" else ":memory:")
+    session.execute(OLD).fetchall()
+    session.execute(f"CALL oplog_open('{tmp_path / 'there.duckdb.oplog'}')")
+    assert rolled_up(session) == 20
+    session.close()
+
+
 @pytest.mark.parametrize("sample", upgrades.samples("0.1.0"))
 def test_a_log_of_version_0_1_0_is_rolled_up_before_its_rows_go(tmp_path, sample, monkeypatch):
     # Some samples name their log in the environment, which is as it was after this.
