@@ -1,8 +1,8 @@
--- oplog_stats, where rows are gone or are many: from the parts of the period in rollups and in rows.
-WITH part AS (
+-- What oplog_stats groups, from the parts of a period in rollups and in rows.
+part AS (
 {parts}
 ),
-grouped AS (
+summed AS (
     SELECT
         {by},
         sum(operations)::BIGINT AS operations,
@@ -39,31 +39,12 @@ quantile AS (
     SELECT
         {by},
         any_value(n)::DOUBLE AS n,
-        {p50_bins},
-        {p95_bins},
-        {p99_bins}
+        {quantile_bins}
     FROM ranked
     GROUP BY {by}
+),
+grouped AS (
+    SELECT *, {quantiles_ns} AS quantiles_ns
+    FROM summed
+    LEFT JOIN quantile USING ({by})
 )
-SELECT
-    {by},
-    operations,
-    errors,
-    (operations - errors) / operations AS success_rate,
-    avg_ms,
-    {p50} AS p50_ms,
-    {p95} AS p95_ms,
-    {p99} AS p99_ms,
-    max_ms,
-    total_ms,
-    avg_queue_wait_ms,
-    max_queue_wait_ms,
-    CASE WHEN rows_affected > 9223372036854775807 THEN 9223372036854775807 ELSE rows_affected END::BIGINT AS rows_affected,
-    CASE WHEN bytes_in > 9223372036854775807 THEN 9223372036854775807 ELSE bytes_in END::BIGINT AS bytes_in,
-    CASE WHEN bytes_out > 9223372036854775807 THEN 9223372036854775807 ELSE bytes_out END::BIGINT AS bytes_out,
-    first_at,
-    last_at,
-    $complete_since::TIMESTAMPTZ AS complete_since
-FROM grouped
-LEFT JOIN quantile USING ({by})
-ORDER BY operations DESC, {by};

@@ -1,5 +1,7 @@
 -- How did the whole period go? One row, also where nothing ran.
-WITH operation AS (
+WITH
+-- Of the operations:
+operation AS (
     SELECT command, status, duration_ms, queue_wait_ms, error_code
     FROM operation_log
     WHERE {filters}
@@ -24,6 +26,7 @@ by_code AS (
     WHERE status <> 'success'
     GROUP BY error_code
 )
+-- The answer:
 SELECT
     $period::VARCHAR AS period,
     $since_used::TIMESTAMPTZ AS since,

@@ -17,6 +17,7 @@ cell AS (
         end_us
     FROM bucket
 ),
+-- Of the operations:
 operation AS (
     SELECT
         {by_listed}
@@ -44,6 +45,7 @@ counted AS (
     FROM operation
     GROUP BY ALL
 ),
+-- The answer:
 grouped AS (
     {groups}
 )

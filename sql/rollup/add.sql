@@ -1,4 +1,4 @@
--- Counts operations in a table of rollups. {matches} finds the keys of its scope, {hours} is how many its periods have.
+-- Counts operations in a table of rollups. {matches} finds the keys of its scope, {hour} is when its periods begin.
 WITH keyed AS (
     SELECT rolling.command, rolling.project_id, rolling.status, known.key
     FROM rolling
@@ -8,18 +8,7 @@ INSERT INTO {table}
 SELECT
     {hour} AS hour,
     key,
-    count(*),
-    count(duration_ms),
-    sum(duration_ms),
-    max(duration_ms),
-    count(queue_wait_ms),
-    sum(queue_wait_ms),
-    max(queue_wait_ms),
-    sum(rows_affected),
-    sum(bytes_in),
-    sum(bytes_out),
-    min(timestamp),
-    max(timestamp)
+    {counts}
 FROM operation_log
 JOIN keyed USING (command, project_id, status)
 WHERE seq >= {from} AND seq < {until}{before}

@@ -1,7 +1,7 @@
 -- Failures by code.
 INSERT INTO rollup_errors
 SELECT
-    ((epoch_us(timestamp) - ((epoch_us(timestamp) % 3600000000) + 3600000000) % 3600000000) // 3600000000)::INTEGER AS hour,
+    {hour} AS hour,
     command,
     project_id,
     status,

@@ -3,18 +3,7 @@ CREATE OR REPLACE TEMP TABLE merging AS
 SELECT
     hour,
     key,
-    sum(operations) AS operations,
-    sum(timed) AS timed,
-    sum(total_ms) AS total_ms,
-    max(max_ms) AS max_ms,
-    sum(queued) AS queued,
-    sum(queue_wait_ms) AS queue_wait_ms,
-    max(max_queue_wait_ms) AS max_queue_wait_ms,
-    sum(rows_affected) AS rows_affected,
-    sum(bytes_in) AS bytes_in,
-    sum(bytes_out) AS bytes_out,
-    min(first_at) AS first_at,
-    max(last_at) AS last_at
+    {sums}
 FROM {table}
 WHERE hour >= {from}
 GROUP BY hour, key;

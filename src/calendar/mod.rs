@@ -26,5 +26,5 @@ pub const INFINITY_US: i64 = i64::MAX;
 pub const MINUS_INFINITY_US: i64 = -i64::MAX;
 
 const SECOND_US: i64 = 1_000_000;
-const HOUR_US: i64 = 3_600 * SECOND_US;
-const DAY_US: i64 = 24 * HOUR_US;
+pub const HOUR_US: i64 = 3_600 * SECOND_US;
+pub const DAY_US: i64 = 24 * HOUR_US;

@@ -107,12 +107,6 @@ pub enum Error {
     Serve(String),
     #[error("oplog: cannot start the writer thread: {0}")]
     Thread(#[source] io::Error),
-    #[error("{}: {error}", path.display())]
-    SetAside {
-        path: PathBuf,
-        #[source]
-        error: io::Error,
-    },
 }
 
 impl Error {

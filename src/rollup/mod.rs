@@ -4,10 +4,9 @@
 
 mod plan;
 
-pub use plan::{Known, Plan};
+use crate::calendar::HOUR_US;
 
-/// An hour.
-pub const HOUR_US: i64 = 3_600_000_000;
+pub use plan::{Known, Plan};
 
 /// Durations within a bin differ from its middle by this share at most.
 pub const RELATIVE_ERROR: f64 = 0.01;
@@ -23,6 +22,13 @@ pub enum Level {
 
 impl Level {
     pub const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::EightDays, Self::SixtyFourDays];
+
+    /// Those that are made of others, each with the one that it is made of.
+    pub const MADE: [(Self, Self); 3] = [
+        (Self::Day, Self::Hour),
+        (Self::EightDays, Self::Day),
+        (Self::SixtyFourDays, Self::EightDays),
+    ];
 
     pub fn hours(self) -> i64 {
         match self {
@@ -44,12 +50,8 @@ impl Level {
 
     /// The level that it is made of.
     pub fn below(self) -> Option<Self> {
-        match self {
-            Self::Hour => None,
-            Self::Day => Some(Self::Hour),
-            Self::EightDays => Some(Self::Day),
-            Self::SixtyFourDays => Some(Self::EightDays),
-        }
+        let made = Self::MADE.into_iter().find(|(level, _)| *level == self);
+        made.map(|(_, below)| below)
     }
 }
 
@@ -118,9 +120,54 @@ pub fn bin(duration_ms: &str) -> String {
 
 /// The hour in which the period of a level begins that has a time in microseconds, as SQL.
 pub fn hour(time_us: &str, level: Level) -> String {
-    let period_us = level.hours() * HOUR_US;
-    // `//` and `%` go towards zero, also before 1970.
-    format!("(({time_us} - (({time_us} % {period_us}) + {period_us}) % {period_us}) // {HOUR_US})::INTEGER")
+    let begins_us = floor(time_us, level.hours() * HOUR_US);
+    format!("({begins_us} // {HOUR_US})::INTEGER")
+}
+
+/// The hour in which the period of a level begins that has an hour, as SQL.
+pub fn period(hour: &str, level: Level) -> String {
+    floor(hour, level.hours())
+}
+
+/// The multiple of a step that is not above a number, as SQL. `%` goes towards zero, also before 1970.
+fn floor(number: &str, step: i64) -> String {
+    format!("({number} - (({number} % {step}) + {step}) % {step})")
+}
+
+/// What rows of rollups come to together, by the names of their columns.
+pub const SUMS: &str = "sum(operations) AS operations,
+    sum(timed) AS timed,
+    sum(total_ms) AS total_ms,
+    max(max_ms) AS max_ms,
+    sum(queued) AS queued,
+    sum(queue_wait_ms) AS queue_wait_ms,
+    max(max_queue_wait_ms) AS max_queue_wait_ms,
+    sum(rows_affected) AS rows_affected,
+    sum(bytes_in) AS bytes_in,
+    sum(bytes_out) AS bytes_out,
+    min(first_at) AS first_at,
+    max(last_at) AS last_at";
+
+/// What operations come to, as a row of rollups has it.
+pub const COUNTS: &str = "count(*) AS operations,
+    count(duration_ms) AS timed,
+    sum(duration_ms) AS total_ms,
+    max(duration_ms) AS max_ms,
+    count(queue_wait_ms) AS queued,
+    sum(queue_wait_ms) AS queue_wait_ms,
+    max(queue_wait_ms) AS max_queue_wait_ms,
+    sum(rows_affected) AS rows_affected,
+    sum(bytes_in) AS bytes_in,
+    sum(bytes_out) AS bytes_out,
+    min(timestamp) AS first_at,
+    max(timestamp) AS last_at";
+
+/// The names of such columns.
+pub fn names(columns: &str) -> Vec<&str> {
+    let columns = columns.split(',');
+    columns
+        .filter_map(|column| column.rsplit(' ').next())
+        .collect()
 }
 
 /// The duration that stands for a bin, as SQL.
@@ -151,6 +198,21 @@ mod tests {
                 assert!(off <= RELATIVE_ERROR * (1.0 + 1e-9), "{bin}: {off}");
             }
         }
+    }
+
+    #[test]
+    fn the_columns_are_those_of_the_schema() {
+        let schema = include_str!("../../sql/schema/0007_rollups.sql");
+        let (_, table) = schema
+            .split_once("CREATE TABLE rollup_pair_1h (\n")
+            .unwrap();
+        let (table, _) = table.split_once("\n);").unwrap();
+        let columns: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(columns, [vec!["hour", "key"], names(SUMS)].concat());
+        assert_eq!(names(COUNTS), names(SUMS));
     }
 
     #[test]

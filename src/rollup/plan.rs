@@ -1,6 +1,7 @@
 //! From what a period is put together: rows where they are there, rollups before that.
 
-use super::{Level, HOUR_US};
+use super::Level;
+use crate::calendar::{DAY_US, HOUR_US};
 
 /// What a log has. Hours are counted from 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl Known {
                 let hour = hour_of(us);
                 let is_whole = us.rem_euclid(HOUR_US) == 0;
                 if hour < self.hours_since {
-                    let day = (us + 24 * HOUR_US - 1).div_euclid(24 * HOUR_US) * 24;
+                    let day = (us + DAY_US - 1).div_euclid(DAY_US) * 24;
                     (day, Some(day * HOUR_US))
                 } else if is_whole || begins_us.max(hour * HOUR_US) >= self.rows_since_us {
                     (hour, Some(us))

@@ -4,8 +4,9 @@ use super::error::Error;
 use super::place::Place;
 use super::rolls::Rolls;
 use super::store::Store;
+use crate::calendar::HOUR_US;
 use crate::duckdb::{Cell, Connection};
-use crate::rollup::{bin, hour, scopes, table, Known, Level, Scope, HOUR_US};
+use crate::rollup::{bin, hour, period, scopes, table, Known, Level, Scope, COUNTS, SUMS};
 
 const NAMES: &str = include_str!("../../sql/rollup/names.sql");
 const BOUND: &str = include_str!("../../sql/rollup/bound.sql");
@@ -20,15 +21,7 @@ const TIMES: &str =
 
 /// The key of a command or a project alone, for rollups of both.
 const KNOWN_OF_PAIR: &str = "JOIN rollup_keys AS pair ON pair.key = below.key
-JOIN rollup_keys AS known ON {same} AND known.status = pair.status";
-
-fn same_of_pair(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Command => "known.command = pair.command AND known.project_id IS NULL",
-        Scope::Project => "known.project_id = pair.project_id AND known.command IS NULL",
-        Scope::Pair => "known.key = pair.key",
-    }
-}
+JOIN rollup_keys AS known ON {matches} AND known.status = pair.status";
 
 /// What is rolled up at a time.
 pub const ROLL_ROWS_MAX: u64 = 250_000;
@@ -39,14 +32,6 @@ const PROJECTS_MAX: u64 = 5_000;
 
 /// How long single hours are kept; days and longer periods stay as long as the setting says.
 const HOURS_KEPT: i64 = 62 * 24;
-
-/// What a roll came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rolled {
-    pub operations: u64,
-    /// There are more to roll.
-    pub more: bool,
-}
 
 /// What a log has, as its connection sees it.
 pub(super) fn known(connection: &Connection) -> Result<Known, Error> {
@@ -71,14 +56,12 @@ pub(super) fn known(connection: &Connection) -> Result<Known, Error> {
     }
 }
 
-/// Which keys are a scope's, and how they are found.
-fn matches(scope: Scope) -> &'static str {
+/// Which of the keys that are `known` is that of a command and a project in a scope.
+fn matches(scope: Scope, command: &str, project_id: &str) -> String {
     match scope {
-        Scope::Command => "rolling.counted_command = known.command AND known.project_id IS NULL",
-        Scope::Project => "rolling.counted_project_id = known.project_id AND known.command IS NULL",
-        Scope::Pair => {
-            "rolling.counted_command = known.command AND rolling.counted_project_id = known.project_id"
-        }
+        Scope::Command => format!("known.command = {command} AND known.project_id IS NULL"),
+        Scope::Project => format!("known.project_id = {project_id} AND known.command IS NULL"),
+        Scope::Pair => format!("known.command = {command} AND known.project_id = {project_id}"),
     }
 }
 
@@ -92,14 +75,10 @@ impl Store {
         known(&self.connection)
     }
 
-    /// Rolls operations up that are not yet, [`ROLL_ROWS_MAX`] at most.
-    pub fn roll(&mut self) -> Result<Rolled, Error> {
-        let nothing = Rolled {
-            operations: 0,
-            more: false,
-        };
+    /// Rolls operations up that are not yet, [`ROLL_ROWS_MAX`] at most; whether there are more.
+    pub fn roll(&mut self) -> Result<bool, Error> {
         if self.place == Place::Memory {
-            return Ok(nothing);
+            return Ok(false);
         }
         let state = self.known()?;
         let next_seq = self.next_seq()?;
@@ -110,7 +89,7 @@ impl Store {
         ))?;
         let until = next_seq.min(first.saturating_add(ROLL_ROWS_MAX));
         if first >= until {
-            return Ok(nothing);
+            return Ok(false);
         }
         let hours = self
             .connection
@@ -119,6 +98,7 @@ impl Store {
                     sql.replace("{from}", &first.to_string())
                         .replace("{until}", &until.to_string())
                         .replace("{bin}", &bin("duration_ms"))
+                        .replace("{counts}", COUNTS)
                 };
                 connection.execute(&range(NAMES))?;
                 let mut overflowed = state.overflowed;
@@ -153,12 +133,16 @@ impl Store {
                         let add = ADD
                             .replace("{table}", &table(*scope, level))
                             .replace("{hour}", &hour("epoch_us(timestamp)", level))
-                            .replace("{matches}", matches(*scope))
+                            .replace(
+                                "{matches}",
+                                &matches(*scope, "counted_command", "counted_project_id"),
+                            )
                             .replace("{before}", &before);
                         connection.execute(&range(&add))?;
                     }
                 }
-                connection.execute(&range(ERRORS))?;
+                let errors = ERRORS.replace("{hour}", &hour("epoch_us(timestamp)", Level::Hour));
+                connection.execute(&range(&errors))?;
                 connection.execute(&format!(
                     "UPDATE rollup_state SET rolled_seq = {until}, overflowed = {overflowed}"
                 ))?;
@@ -166,10 +150,7 @@ impl Store {
             })?;
         self.rolls.note(hours);
         self.merge_hours()?;
-        Ok(Rolled {
-            operations: until - first,
-            more: until < next_seq,
-        })
+        Ok(until < next_seq)
     }
 
     /// Adds up the rows of hours that several rolls have counted, so that they are no more than there are keys and bins.
@@ -179,6 +160,7 @@ impl Store {
         };
         let merge = MERGE
             .replace("{table}", &table(Scope::Pair, Level::Hour))
+            .replace("{sums}", SUMS)
             .replace("{from}", &from.to_string());
         self.connection
             .transaction(|connection| connection.execute(&merge))?;
@@ -188,7 +170,7 @@ impl Store {
 
     /// Rolls up all that is committed.
     pub fn roll_all(&mut self) -> Result<(), Error> {
-        while self.roll()?.more {}
+        while self.roll()? {}
         Ok(())
     }
 
@@ -200,10 +182,7 @@ impl Store {
         let state = self.known()?;
         let now = now_us.div_euclid(HOUR_US);
         let mut below_until = now;
-        for (level, made) in Level::ALL.into_iter().skip(1).zip(state.until) {
-            let Some(below) = level.below() else {
-                continue;
-            };
+        for ((level, below), made) in Level::MADE.into_iter().zip(state.until) {
             let until = below_until.div_euclid(level.hours()) * level.hours();
             if until > made {
                 self.make_periods(level, below, made, until)?;
@@ -227,7 +206,13 @@ impl Store {
                     let (key, join) = match (below, scope) {
                         (Level::Hour, Scope::Command | Scope::Project) => (
                             "known.key",
-                            format!("\n{}", KNOWN_OF_PAIR.replace("{same}", same_of_pair(scope))),
+                            format!(
+                                "\n{}",
+                                KNOWN_OF_PAIR.replace(
+                                    "{matches}",
+                                    &matches(scope, "pair.command", "pair.project_id")
+                                )
+                            ),
                         ),
                         _ => ("below.key", String::new()),
                     };
@@ -237,7 +222,8 @@ impl Store {
                             .replace("{below}", &table(scope, below))
                             .replace("{key}", key)
                             .replace("{join}", &join)
-                            .replace("{hours}", &level.hours().to_string())
+                            .replace("{period}", &period("hour", level))
+                            .replace("{sums}", SUMS)
                             .replace("{from}", &from.to_string())
                             .replace("{until}", &until.to_string()),
                     )?;
@@ -409,11 +395,8 @@ impl Store {
         self.close_periods(now_us, i64::MAX)?;
         target.close_periods(now_us, i64::MAX)?;
         let (ours, theirs) = (self.known()?.until, target.known()?.until);
-        for (index, level) in Level::ALL.into_iter().skip(1).enumerate() {
+        for (index, (level, below)) in Level::MADE.into_iter().enumerate() {
             let until = ours[index].max(theirs[index]);
-            let Some(below) = level.below() else {
-                continue;
-            };
             for (store, made) in [(&mut *self, ours[index]), (&mut *target, theirs[index])] {
                 if made < until {
                     store.make_periods(level, below, made, until)?;

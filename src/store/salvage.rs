@@ -91,20 +91,15 @@ impl Store {
 
     /// Whether a block is in use. Where that cannot be told, it is.
     fn uses(&self, block: u64) -> bool {
-        let tables = self.connection.query(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()",
-        );
-        let Ok(tables) = tables else {
+        let Ok(tables) = schema::tables(&self.connection) else {
             return true;
         };
-        let in_data = tables.iter().any(|row| match row.as_slice() {
-            [Cell::Text(table)] => self
-                .has(&format!(
-                    "SELECT count(*) FROM pragma_storage_info('{table}')
-                     WHERE block_id = {block} OR list_contains(additional_block_ids, {block})"
-                ))
-                .unwrap_or(true),
-            _ => true,
+        let in_data = tables.iter().any(|table| {
+            self.has(&format!(
+                "SELECT count(*) FROM pragma_storage_info('{table}')
+                 WHERE block_id = {block} OR list_contains(additional_block_ids, {block})"
+            ))
+            .unwrap_or(true)
         });
         in_data
             || self

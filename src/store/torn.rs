@@ -9,8 +9,8 @@
 use super::attach::open_unchecked;
 use super::damage::{self, Finding, BLOCK_BYTES, HEADERS_BYTES};
 use super::place::Place;
+use super::schema;
 use super::store::Store;
-use crate::duckdb::Cell;
 use crate::files::{open_regular, Mode};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -102,17 +102,9 @@ fn is_metadata(block: &[u8], blocks: u64) -> bool {
 
 /// Whether all rows of all tables can be read.
 fn reads_whole(store: &Store) -> bool {
-    let tables = store
-        .connection
-        .query("SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()");
     let read = |table: &str| {
         let rows = format!("SELECT max(hash(read)) FROM \"{table}\" AS read");
         store.connection.query(&rows).is_ok()
     };
-    tables.is_ok_and(|tables| {
-        tables.iter().all(|row| match row.as_slice() {
-            [Cell::Text(table)] => read(table),
-            _ => false,
-        })
-    })
+    schema::tables(&store.connection).is_ok_and(|tables| tables.iter().all(|table| read(table)))
 }

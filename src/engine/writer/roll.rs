@@ -1,7 +1,7 @@
 //! Rolling operations up: now and then while the log grows, and at the end. A purge rolls up what it deletes.
 
 use super::Writer;
-use crate::rollup::HOUR_US;
+use crate::calendar::HOUR_US;
 use crate::store;
 
 impl Writer<'_> {
@@ -23,7 +23,7 @@ impl Writer<'_> {
     }
 
     fn roll(&mut self) -> Result<(u64, bool), store::Error> {
-        let more = self.store.roll()?.more;
+        let more = self.store.roll()?;
         Ok((self.store.known()?.rolled_seq, more))
     }
 

@@ -31,12 +31,17 @@ pub struct LogQuery {
     /// Values from the engine that the SQL uses.
     pub figures: Option<fn(&Shared) -> Named>,
     pub sql: &'static str,
-    /// The same where rows are gone or are many.
+    /// How it is answered where rows are gone or are many.
     pub rolled: Option<Rolled>,
 }
 
+/// Where the SQL of a function begins to read operations, and where it has what it answers with.
+const OPERATIONS: &str = "-- Of the operations:\n";
+const ANSWER: &str = "-- The answer:\n";
+
 /// How a function is answered from rollups and rows.
 pub struct Rolled {
+    /// What stands in the function's SQL for the part that reads operations.
     pub sql: &'static str,
     /// What the SQL groups by, besides what is asked for.
     pub dimensions: &'static [&'static str],
@@ -55,6 +60,14 @@ impl LogQuery {
             (_, Role::Id) => "required".into(),
             _ => String::new(),
         }
+    }
+
+    /// The SQL with what stands for the part that reads operations.
+    pub fn with_operations(&self, rolled: &Rolled) -> String {
+        let parts = self.sql.split_once(OPERATIONS);
+        let parts = parts.and_then(|(before, rest)| Some((before, rest.split_once(ANSWER)?.1)));
+        let (before, answer) = parts.unwrap_or_default();
+        format!("{before}{}{answer}", rolled.sql)
     }
 
     pub fn parameters(&self) -> Vec<&'static Parameter> {
@@ -78,3 +91,26 @@ pub const BASE: LogQuery = LogQuery {
     sql: "",
     rolled: None,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::super::log_queries;
+    use super::*;
+
+    #[test]
+    fn what_is_answered_from_rollups_says_which_part_reads_operations() {
+        let mut count = 0;
+        for query in log_queries::ALL.iter() {
+            let Some(rolled) = &query.rolled else {
+                continue;
+            };
+            count += 1;
+            for marker in [OPERATIONS, ANSWER] {
+                assert_eq!(query.sql.matches(marker).count(), 1, "{}", query.name);
+            }
+            let sql = query.with_operations(rolled);
+            assert!(sql.contains(rolled.sql) && !sql.contains("{filters}"));
+        }
+        assert!(count > 0);
+    }
+}

@@ -2,11 +2,11 @@
 
 use super::log_query::{LogQuery, Rolled};
 use super::parameters::{Arguments, Named};
-use super::rolled::{quantile, quantile_bins, Parts};
-use crate::calendar::{format_time, Width, Zone};
+use super::rolled::{quantile_bins, quantiles_ns, Parts};
+use crate::calendar::{format_time, Width, Zone, DAY_US, HOUR_US};
 use crate::duckdb::{self, Statement};
 use crate::engine::{self, Shared};
-use crate::rollup::{Known, Level, Plan, Scope, HOUR_US};
+use crate::rollup::{Known, Level, Plan, Scope};
 use crate::store::{self, Moment, Parameter as Bound};
 use std::fmt;
 
@@ -188,13 +188,16 @@ impl Query {
             return Ok(None);
         }
         if self.has_buckets() {
-            if has_rows && arguments.buckets(now_us).map_err(Failed::Question)?.gap_us < HOUR_US {
+            let mut buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
+            if has_rows && buckets.gap_us < HOUR_US {
                 return Ok(None);
             }
-            widen(arguments, known, since_us, now_us)?;
-            let buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
+            if let Some(width) = wider(arguments, buckets.gap_us, known, since_us)? {
+                arguments.bucket = Some(width);
+                buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
+            }
             let edges = buckets.starts_us.iter().chain([&buckets.end_us]);
-            let are_days = edges.clone().all(|us| us % (24 * HOUR_US) == 0);
+            let are_days = edges.clone().all(|us| us % DAY_US == 0);
             let widest = if are_days { Level::Day } else { Level::Hour };
             plan = known.plan_within(widest, since_us, until_us);
         }
@@ -257,16 +260,14 @@ impl Query {
             bucket: self.has_buckets().then_some(&bucket),
         };
         parameters.extend(parts.parameters());
-        let mut sql = rolled
-            .sql
+        let sql = self
+            .log_query
+            .with_operations(rolled)
             .replace("{parts}", &parts.sums())
             .replace("{bins}", &parts.bins())
-            .replace("{errors}", &parts.errors());
-        for (name, q) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
-            sql = sql
-                .replace(&format!("{{{name}_bins}}"), &quantile_bins(name, q))
-                .replace(&format!("{{{name}}}"), &quantile(name, q));
-        }
+            .replace("{errors}", &parts.errors())
+            .replace("{quantile_bins}", &quantile_bins())
+            .replace("{quantiles_ns}", &quantiles_ns());
         Ok((filled(&sql, &arguments.by), parameters))
     }
 
@@ -319,17 +320,17 @@ impl Query {
     }
 }
 
-/// Has buckets no narrower than what there is: hours where rows are gone, days where hours are. Where a narrower one was
-/// given, that is an error.
-fn widen(
-    arguments: &mut Arguments,
+/// The width of buckets where that of the question is narrower than what there is: hours where rows are gone, days where hours
+/// are. Where a narrower one was given, that is an error.
+fn wider(
+    arguments: &Arguments,
+    gap_us: i64,
     known: &Known,
     since_us: Option<i64>,
-    now_us: i64,
-) -> Result<(), Failed> {
+) -> Result<Option<Width>, Failed> {
     let hours_since_us = known.hours_since.saturating_mul(HOUR_US);
     let (least, unit, width, kept_us) = if since_us.is_some_and(|us| us < hours_since_us) {
-        (24 * HOUR_US, "a day", Width::Days(1), hours_since_us)
+        (DAY_US, "a day", Width::Days(1), hours_since_us)
     } else {
         (
             HOUR_US,
@@ -339,9 +340,8 @@ fn widen(
         )
     };
     // A day of 23 hours is one.
-    let gap_us = arguments.buckets(now_us).map_err(Failed::Question)?.gap_us;
     if gap_us >= least.min(23 * HOUR_US) {
-        return Ok(());
+        return Ok(None);
     }
     if arguments.bucket.is_some() {
         return Err(Failed::Question(format!(
@@ -350,8 +350,7 @@ fn widen(
             since = format_time(kept_us)
         )));
     }
-    arguments.bucket = Some(width);
-    Ok(())
+    Ok(Some(width))
 }
 
 /// The bucket of a time in microseconds, and what has to be joined for it.

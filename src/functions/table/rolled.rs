@@ -1,7 +1,8 @@
 //! A question whose answer is put together from rollups and rows: the SQL of its parts.
 
 use super::parameters::Named;
-use crate::rollup::{bin, middle, table, Plan, Scope, HOUR_US};
+use crate::calendar::HOUR_US;
+use crate::rollup::{bin, middle, names, table, Level, Plan, Scope, COUNTS, SUMS};
 use crate::store::Parameter as Bound;
 
 /// The bucket of a time in microseconds, given as SQL, and what has to be joined for it.
@@ -20,50 +21,23 @@ pub struct Parts<'a> {
     pub bucket: Option<BucketOf<'a>>,
 }
 
-/// What is added up of a group.
-const SUMS: &str = "sum(operations) AS operations,
-        sum(timed) AS timed,
-        sum(total_ms) AS total_ms,
-        max(max_ms) AS max_ms,
-        sum(queued) AS queued,
-        sum(queue_wait_ms) AS queue_wait_ms,
-        max(max_queue_wait_ms) AS max_queue_wait_ms,
-        sum(rows_affected) AS rows_affected,
-        sum(bytes_in) AS bytes_in,
-        sum(bytes_out) AS bytes_out,
-        min(first_at) AS first_at,
-        max(last_at) AS last_at";
-
-/// The same of rows.
-const COUNTS: &str = "count(*) AS operations,
-        count(duration_ms) AS timed,
-        sum(duration_ms) AS total_ms,
-        max(duration_ms) AS max_ms,
-        count(queue_wait_ms) AS queued,
-        sum(queue_wait_ms) AS queue_wait_ms,
-        max(queue_wait_ms) AS max_queue_wait_ms,
-        sum(rows_affected) AS rows_affected,
-        sum(bytes_in) AS bytes_in,
-        sum(bytes_out) AS bytes_out,
-        min(timestamp) AS first_at,
-        max(timestamp) AS last_at";
-
 impl Parts<'_> {
-    /// The dimensions with a comma behind each, and the bucket among them.
+    /// The dimensions with a comma behind each.
+    fn dimensions_listed(&self) -> String {
+        let listed = self.dimensions.iter().map(|name| format!("{name}, "));
+        listed.collect()
+    }
+
+    /// The same with the bucket before them.
     fn listed(&self) -> String {
         let bucket = self.bucket.map(|_| "start_us, ").unwrap_or_default();
-        let dimensions: String = self
-            .dimensions
-            .iter()
-            .map(|name| format!("{name}, "))
-            .collect();
-        format!("{bucket}{dimensions}")
+        format!("{bucket}{}", self.dimensions_listed())
     }
 
     /// How many operations there were and what they came to.
     pub fn sums(&self) -> String {
         let mut parts = vec![self.rollups("", "", SUMS)];
-        parts.extend(self.rows("", COUNTS));
+        parts.extend(self.rows("", COUNTS, ""));
         parts.join("\n    UNION ALL\n")
     }
 
@@ -71,14 +45,12 @@ impl Parts<'_> {
     pub fn bins(&self) -> String {
         let mut parts = vec![self.rollups("_durations", "bin, ", "sum(operations) AS operations")];
         let bin = format!("{} AS bin, ", bin("duration_ms"));
-        parts.extend(
-            self.rows(&bin, "count(*) AS operations")
-                .into_iter()
-                .map(|part| {
-                    // Those without a duration are in no bin.
-                    part.replace(" GROUP BY ALL", " AND duration_ms IS NOT NULL GROUP BY ALL")
-                }),
-        );
+        // Those without a duration are in no bin.
+        parts.extend(self.rows(
+            &bin,
+            "count(*) AS operations",
+            " AND duration_ms IS NOT NULL",
+        ));
         parts.join("\n    UNION ALL\n")
     }
 
@@ -109,10 +81,10 @@ impl Parts<'_> {
             })
             .collect();
         if pieces.is_empty() {
-            let none = table(self.scope, crate::rollup::Level::Hour);
+            let none = table(self.scope, Level::Hour);
             pieces.push(format!("SELECT {columns} FROM {none}{suffix} LIMIT 0"));
         }
-        let sums_again = self.columns_of(sums);
+        let sums_again = names(sums).join(", ");
         format!(
             "    SELECT {listed}{bin}{sums_again}
     FROM (
@@ -130,34 +102,24 @@ impl Parts<'_> {
         )
     }
 
-    /// The names in a list of sums.
-    fn columns_of(&self, sums: &str) -> String {
-        let names = sums.split(',').filter_map(|sum| sum.rsplit(' ').next());
-        names.collect::<Vec<_>>().join(", ")
-    }
-
     /// What is in rows only: above the watermark, and in the parts of hours at both ends of the period.
-    fn rows(&self, bin: &str, counts: &str) -> Vec<String> {
+    fn rows(&self, bin: &str, counts: &str, and: &str) -> Vec<String> {
+        let (bucket, join) = match self.bucket {
+            Some(bucket) => bucket("epoch_us(timestamp)"),
+            None => (String::new(), String::new()),
+        };
+        let start = match self.bucket {
+            Some(_) => format!("{bucket} AS start_us, "),
+            None => String::new(),
+        };
+        let dimensions = self.dimensions_listed();
         self.ranges()
             .into_iter()
             .map(|range| {
-                let (bucket, join) = match self.bucket {
-                    Some(bucket) => bucket("epoch_us(timestamp)"),
-                    None => (String::new(), String::new()),
-                };
-                let start = match self.bucket {
-                    Some(_) => format!("{bucket} AS start_us, "),
-                    None => String::new(),
-                };
-                let dimensions: String = self
-                    .dimensions
-                    .iter()
-                    .map(|name| format!("{name}, "))
-                    .collect();
                 format!(
                     "    SELECT {start}{dimensions}{bin}{counts}
     FROM operation_log{join}
-    WHERE {range} AND {} GROUP BY ALL",
+    WHERE {range} AND {}{and} GROUP BY ALL",
                     self.conditions
                 )
             })
@@ -229,22 +191,32 @@ impl Parts<'_> {
     }
 }
 
-/// Where a quantile lies between two bins, as aggregates over rows with `bin`, `below` (how many operations are in bins up to
-/// that one) and `n` (how many there are).
-pub fn quantile_bins(name: &str, q: f64) -> String {
-    format!(
-        "min(bin) FILTER (below > floor({q:?} * (n - 1))) AS {name}_low,
+/// The quantiles of an answer.
+const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
+
+/// Where each quantile lies between two bins, as aggregates over rows with `bin`, `below` (how many operations are in bins up
+/// to that one) and `n` (how many there are).
+pub fn quantile_bins() -> String {
+    let bins = QUANTILES.map(|(name, q)| {
+        format!(
+            "min(bin) FILTER (below > floor({q:?} * (n - 1))) AS {name}_low,
         min(bin) FILTER (below > ceil({q:?} * (n - 1))) AS {name}_high"
-    )
+        )
+    });
+    bins.join(",\n        ")
 }
 
-/// The quantile between these bins in milliseconds, interpolated as quantile_cont does; no more than the maximum.
-pub fn quantile(name: &str, q: f64) -> String {
-    let (low, high) = (
-        middle(&format!("{name}_low")),
-        middle(&format!("{name}_high")),
-    );
-    format!(
-        "round(least({low} + ({q:?} * (n - 1) - floor({q:?} * (n - 1))) * ({high} - ({low})), max_ms) * 1e6) / 1e6"
-    )
+/// The quantiles between these bins, a list of nanoseconds as rows give it: interpolated as quantile_cont does, and no more
+/// than the maximum.
+pub fn quantiles_ns() -> String {
+    let quantiles = QUANTILES.map(|(name, q)| {
+        let (low, high) = (
+            middle(&format!("{name}_low")),
+            middle(&format!("{name}_high")),
+        );
+        format!(
+            "least({low} + ({q:?} * (n - 1) - floor({q:?} * (n - 1))) * ({high} - ({low})), max_ms) * 1e6"
+        )
+    });
+    format!("[{}]", quantiles.join(", "))
 }
