@@ -27,6 +27,7 @@ mod serve;
 mod settings;
 mod spans;
 mod spool;
+mod statistics;
 mod store;
 mod system;
 

@@ -4,7 +4,7 @@ use super::{Interval, Zone, DAY_US, FIRST_US, HOUR_US, SECOND_US};
 use chrono::{DateTime, Datelike, NaiveDate};
 
 /// Buckets that a timeline may have.
-const BUCKETS_MAX: i64 = 10_000;
+pub const BUCKETS_MAX: i64 = 10_000;
 
 /// A change of clocks can make a bucket short. One that is shorter than this part of the width is left to the one before.
 const SHORTEST_PART: i64 = 16;

@@ -9,7 +9,7 @@ mod text;
 mod unread;
 mod zone;
 
-pub use buckets::{Buckets, Width};
+pub use buckets::{Buckets, Width, BUCKETS_MAX};
 pub use interval::{format_interval, parse_interval_us, Interval};
 pub use text::{format_local_time, format_time, parse as parse_time};
 pub use unread::Unread;

@@ -179,6 +179,19 @@ pub fn middle(bin: &str) -> String {
     )
 }
 
+/// The same of a number.
+pub fn middle_ms(bin: i16) -> f64 {
+    match bin {
+        i16::MIN => 0.0,
+        bin => 2.0 / (gamma() + 1.0) * gamma().powi(bin.into()),
+    }
+}
+
+/// How far the bounds of a bin are apart, as logarithms.
+pub fn bin_width() -> f64 {
+    gamma().ln()
+}
+
 /// What the bounds of a bin have to each other.
 fn gamma() -> f64 {
     (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR)
@@ -190,9 +203,9 @@ mod tests {
 
     #[test]
     fn the_middle_of_a_bin_is_within_a_percent_of_all_that_is_in_it() {
-        for bin in [-300, -1, 0, 1, 77, 1200] {
-            let upper = gamma().powi(bin);
-            let middle = 2.0 / (gamma() + 1.0) * upper;
+        for bin in [-300, -1, 0, 1, 77, 1200_i16] {
+            let upper = gamma().powi(bin.into());
+            let middle = middle_ms(bin);
             for within in [upper, upper / gamma() * (1.0 + 1e-12)] {
                 let off = (middle - within).abs() / within;
                 assert!(off <= RELATIVE_ERROR * (1.0 + 1e-9), "{bin}: {off}");

@@ -34,14 +34,29 @@ pub struct Plan {
     /// From when it is in fact, and until when; none for an open end.
     pub since_us: Option<i64>,
     pub until_us: Option<i64>,
-    /// The whole hours that rollups answer; operations below the watermark that ended in them are not read again.
+    /// The first whole hour of the period, and the one behind the last.
     pub hours: (i64, i64),
+    /// What rollups answer.
     pub pieces: Vec<Piece>,
+    /// The rest: hours that begin or end without the period, or in which it is divided. Operations below the watermark that ended
+    /// then are read; bounds in microseconds.
+    pub read_us: Vec<(i64, i64)>,
+    /// Where the period is divided in fact.
+    pub edges_us: Vec<i64>,
     /// From when on the answer is complete; none where it is all of the period.
     pub complete_since_us: Option<i64>,
 }
 
 impl Plan {
+    /// Has the operations read that ended in this time, which follows all that is read so far.
+    fn read(&mut self, from_us: i64, until_us: i64) {
+        match self.read_us.last_mut() {
+            Some((_, end_us)) if *end_us == from_us => *end_us = until_us,
+            _ if from_us < until_us => self.read_us.push((from_us, until_us)),
+            _ => {}
+        }
+    }
+
     /// How many hours are read one by one.
     pub fn single_hours(&self) -> i64 {
         // Those of today, where the period has an open end, are few.
@@ -80,49 +95,125 @@ impl Known {
     /// How a period is answered from rollups and rows. Where the rows of a part of an hour are gone, that hour is all
     /// in the period, and where its hours are gone the day.
     pub fn plan(&self, since_us: Option<i64>, until_us: Option<i64>) -> Plan {
-        let hour_of = |us: i64| us.div_euclid(HOUR_US);
-        let (from, since_us) = match since_us {
-            None => (FIRST_HOUR, None),
-            Some(us) => {
-                let hour = hour_of(us);
-                let is_whole = us.rem_euclid(HOUR_US) == 0;
-                if hour < self.hours_since {
-                    let day = hour.div_euclid(24) * 24;
-                    (day, Some(day * HOUR_US))
-                } else if is_whole || us < self.rows_since_us {
-                    (hour, Some(hour * HOUR_US))
-                } else {
-                    (hour + 1, Some(us))
-                }
-            }
-        };
+        self.plan_divided(since_us, until_us, &[], Level::SixtyFourDays)
+    }
+
+    /// The same for a period that is divided at these times, in order: no piece has hours on both sides of one, and none is of a
+    /// level above `widest`. An hour with such a time in it is read from rows; where they are gone it is divided where the
+    /// hour begins, and where its hours are gone the day.
+    pub fn plan_divided(
+        &self,
+        since_us: Option<i64>,
+        until_us: Option<i64>,
+        edges_us: &[i64],
+        widest: Level,
+    ) -> Plan {
+        let (from, since_us) = self.begin(since_us);
         let begins_us = since_us.unwrap_or(i64::MIN);
-        let (until, until_us) = match until_us {
-            None => (LAST_HOUR, None),
-            Some(us) => {
-                let hour = hour_of(us);
-                let is_whole = us.rem_euclid(HOUR_US) == 0;
-                if hour < self.hours_since {
-                    let day = (us + DAY_US - 1).div_euclid(DAY_US) * 24;
-                    (day, Some(day * HOUR_US))
-                } else if is_whole || begins_us.max(hour * HOUR_US) >= self.rows_since_us {
-                    (hour, Some(us))
-                } else {
-                    (hour + 1, Some((hour + 1) * HOUR_US))
-                }
-            }
-        };
-        let mut pieces = Vec::new();
-        if from < until {
-            self.cut(Level::SixtyFourDays, from, until, &mut pieces);
-        }
+        let (until, until_us) = self.end(until_us, begins_us);
+        let until = until.max(from);
         let incomplete = self.rollups_since_us > since_us.unwrap_or(i64::MIN + 1);
-        Plan {
+        let mut plan = Plan {
             since_us,
             until_us,
-            hours: (from, until.max(from)),
-            pieces,
+            hours: (from, until),
+            pieces: Vec::new(),
+            read_us: Vec::new(),
+            edges_us: Vec::new(),
             complete_since_us: incomplete.then_some(self.rollups_since_us),
+        };
+        if let Some(us) = since_us.filter(|us| *us < from.saturating_mul(HOUR_US)) {
+            // The period may end in the same hour.
+            let end_us = until_us.map_or(i64::MAX, |until_us| until_us.max(us));
+            plan.read(us, end_us.min(from * HOUR_US));
+        }
+        let mut at = from;
+        for edge_us in edges_us.iter().copied() {
+            let hour = edge_us.div_euclid(HOUR_US);
+            let is_split = edge_us.rem_euclid(HOUR_US) != 0;
+            let edge_us = match hour < self.hours_since {
+                true => edge_us.div_euclid(DAY_US) * DAY_US,
+                false if is_split && begins_us.max(hour * HOUR_US) < self.rows_since_us => {
+                    hour * HOUR_US
+                }
+                false => edge_us,
+            };
+            plan.edges_us.push(edge_us);
+            let hour = edge_us.div_euclid(HOUR_US);
+            // What is read from rows anyway can be divided anywhere.
+            if hour < at || hour >= until {
+                continue;
+            }
+            self.cut_up_to(widest, at, hour, &mut plan.pieces);
+            at = hour;
+            if edge_us.rem_euclid(HOUR_US) != 0 {
+                at = hour + 1;
+                plan.read(hour * HOUR_US, at * HOUR_US);
+            }
+        }
+        self.cut_up_to(widest, at, until, &mut plan.pieces);
+        if let Some(us) = until_us.filter(|us| *us > until.saturating_mul(HOUR_US)) {
+            plan.read(until * HOUR_US, us);
+        }
+        plan
+    }
+
+    /// The first whole hour of a period, and where it begins in fact.
+    fn begin(&self, since_us: Option<i64>) -> (i64, Option<i64>) {
+        let Some(us) = since_us else {
+            return (FIRST_HOUR, None);
+        };
+        let hour = us.div_euclid(HOUR_US);
+        let is_whole = us.rem_euclid(HOUR_US) == 0;
+        if hour < self.hours_since {
+            let day = hour.div_euclid(24) * 24;
+            (day, Some(day * HOUR_US))
+        } else if is_whole || us < self.rows_since_us {
+            (hour, Some(hour * HOUR_US))
+        } else {
+            (hour + 1, Some(us))
+        }
+    }
+
+    /// The hour behind the last whole one, and where the period ends in fact.
+    fn end(&self, until_us: Option<i64>, begins_us: i64) -> (i64, Option<i64>) {
+        let Some(us) = until_us else {
+            return (LAST_HOUR, None);
+        };
+        let hour = us.div_euclid(HOUR_US);
+        let is_whole = us.rem_euclid(HOUR_US) == 0;
+        if hour < self.hours_since {
+            let day = (us + DAY_US - 1).div_euclid(DAY_US) * 24;
+            (day, Some(day * HOUR_US))
+        } else if is_whole || begins_us.max(hour * HOUR_US) >= self.rows_since_us {
+            (hour, Some(us))
+        } else {
+            (hour + 1, Some((hour + 1) * HOUR_US))
+        }
+    }
+
+    /// Cuts hours into periods up to a level; where hours are gone there are days. What follows a piece of the same level is one with
+    /// it.
+    fn cut_up_to(&self, widest: Level, from: i64, until: i64, pieces: &mut Vec<Piece>) {
+        if from >= until {
+            return;
+        }
+        let mut cut = Vec::new();
+        let days_until = match widest {
+            Level::Hour => self.hours_since.clamp(from, until),
+            _ => from,
+        };
+        if from < days_until {
+            self.cut(Level::Day, from, days_until, &mut cut);
+        }
+        self.cut(widest, days_until, until, &mut cut);
+        for piece in cut {
+            match pieces.last_mut() {
+                Some(last) if last.level == piece.level && last.until == piece.from => {
+                    last.until = piece.until;
+                }
+                _ => pieces.push(piece),
+            }
         }
     }
 
@@ -152,21 +243,6 @@ impl Known {
             until: end,
         });
         self.cut(below, end, until, pieces);
-    }
-
-    /// The same for buckets, none of which may share a period of rollups with another: `widest` is the longest one that is
-    /// within a bucket.
-    pub fn plan_within(&self, widest: Level, since_us: Option<i64>, until_us: Option<i64>) -> Plan {
-        let mut plan = self.plan(since_us, until_us);
-        let (from, until) = plan.hours;
-        plan.pieces.clear();
-        // Where hours are gone there is the day.
-        let days_until = self.hours_since.clamp(from, until);
-        if from < days_until {
-            self.cut(Level::Day.max(widest), from, days_until, &mut plan.pieces);
-        }
-        self.cut(widest, days_until, until, &mut plan.pieces);
-        plan
     }
 }
 
@@ -243,7 +319,79 @@ mod tests {
         assert_eq!(complete(None), Some(500 * HOUR_US));
     }
 
+    #[test]
+    fn a_divided_period_has_no_piece_on_both_sides() {
+        let minute = HOUR_US / 60;
+        let edges = [192 * HOUR_US, 1150 * HOUR_US + minute, 1178 * HOUR_US];
+        let plan = KNOWN.plan_divided(Some(0), Some(1180 * HOUR_US), &edges, Level::SixtyFourDays);
+        assert_eq!(
+            plan.pieces,
+            [
+                piece(Level::EightDays, 0, 960),
+                piece(Level::Day, 960, 1128),
+                piece(Level::Hour, 1128, 1150),
+                piece(Level::Hour, 1151, 1152),
+                piece(Level::Day, 1152, 1176),
+                piece(Level::Hour, 1176, 1180),
+            ]
+        );
+        assert_eq!(plan.edges_us, edges);
+        assert_eq!(plan.read_us, [(1150 * HOUR_US, 1151 * HOUR_US)]);
+        // Where its rows are gone, it is divided where the hour begins.
+        let plan = KNOWN.plan_divided(
+            Some(0),
+            Some(1180 * HOUR_US),
+            &[50 * HOUR_US + minute],
+            Level::SixtyFourDays,
+        );
+        assert_eq!(plan.edges_us, [50 * HOUR_US]);
+        assert_eq!(plan.read_us, []);
+        assert_eq!(
+            plan.pieces[..2],
+            [piece(Level::Day, 0, 48), piece(Level::Hour, 48, 72)]
+        );
+    }
+
     proptest! {
+        /// Each moment of the period is in one piece or is read, and edges are where pieces end or within what is read.
+        #[test]
+        fn every_moment_is_answered_once(
+            since in 0i64..180_000, length in 0i64..90_000, at in proptest::collection::vec(0.0..1.0, 0..6),
+            rows_since in 0i64..3000, hours_since in 0i64..40,
+        ) {
+            const MINUTE_US: i64 = HOUR_US / 60;
+            let known = Known {
+                rows_since_us: rows_since * HOUR_US, hours_since: (hours_since * 24).min(rows_since), ..KNOWN
+            };
+            let known = Known { hours_since: known.hours_since.div_euclid(24) * 24, ..known };
+            let mut edges: Vec<i64> = at.iter()
+                .map(|share: &f64| (since + (share * length as f64) as i64) * MINUTE_US).collect();
+            edges.sort_unstable();
+            for widest in [Level::Hour, Level::Day, Level::SixtyFourDays] {
+                let plan = known.plan_divided(
+                    Some(since * MINUTE_US), Some((since + length) * MINUTE_US), &edges, widest,
+                );
+                let pieces = plan.pieces.iter().map(|piece| (piece.from * HOUR_US, piece.until * HOUR_US));
+                let mut parts: Vec<(i64, i64)> = pieces.chain(plan.read_us.iter().copied()).collect();
+                parts.sort_unstable();
+                let mut at = plan.since_us.unwrap();
+                for (from, until) in &parts {
+                    prop_assert_eq!(*from, at);
+                    at = *until;
+                }
+                if length > 0 {
+                    prop_assert_eq!(at, plan.until_us.unwrap());
+                }
+                prop_assert_eq!(plan.edges_us.len(), edges.len());
+                for edge in &plan.edges_us {
+                    let whole = |piece: &Piece| piece.from * HOUR_US < *edge && *edge < piece.until * HOUR_US
+                        && edge % (piece.level.hours() * HOUR_US) != 0;
+                    prop_assert!(!plan.pieces.iter().any(whole), "{:?}", plan);
+                    prop_assert!(plan.pieces.iter().all(|piece| piece.level <= widest.max(Level::Day)));
+                }
+            }
+        }
+
         /// Each hour of the period is in one piece, and no piece has more.
         #[test]
         fn the_pieces_are_the_hours(

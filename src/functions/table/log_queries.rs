@@ -1,5 +1,7 @@
 //! The functions that read the log: each is a .sql file and its declaration here.
 
+use super::analyses;
+use super::division::Division;
 use super::log_query::{Columns, LogQuery, Rolled, BASE};
 use super::parameters::{Named, Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
 use crate::duckdb::TypeId;
@@ -162,6 +164,7 @@ pub const ALL: &[LogQuery] = &[
         example: "FROM oplog_timeline(period := '24h', bucket := '1h');",
         named: &[PERIOD, SINCE, UNTIL, BUCKET, TIMEZONE, BY],
         default_period: Some("1h"),
+        division: Division::Buckets,
         columns: Columns::Grouped(&[
             ("bucket", "TIMESTAMP WITH TIME ZONE", "start of the bucket; the columns of `by` follow it"),
             ("operations", "BIGINT", "how many"),
@@ -183,6 +186,9 @@ pub const ALL: &[LogQuery] = &[
         }),
         ..BASE
     },
+    analyses::SLO,
+    analyses::USAGE,
+    analyses::COMPARE,
     LogQuery {
         name: "oplog_retention",
         summary: "The retention policy, what it would delete now, and what it deleted.",
@@ -222,7 +228,7 @@ fn retention_figures(shared: &Shared) -> Named {
     ]
 }
 
-/// What the columns of the log say that are no field of an operation.
+/// What columns say that are no field of an operation.
 const OWN_COLUMNS: &[(&str, &str)] = &[
     ("id", "what `oplog_record` or `oplog_start` returned"),
     (
@@ -237,6 +243,12 @@ const OWN_COLUMNS: &[(&str, &str)] = &[
         "seq",
         "its number in the order in which operations were accepted",
     ),
+    (
+        "weekday",
+        "the day of the week as ISO 8601 counts it: 1 is Monday, 7 is Sunday",
+    ),
+    ("day", "its name"),
+    ("hour", "the hour of the day, 0 to 23"),
 ];
 
 /// What a column of the log says.

@@ -1,6 +1,8 @@
 //! How a function is declared that reads the log: a .sql file, run in the sidecar, and what there is to say of it.
 
-use super::parameters::{Named, Parameter, Role, FILTERS};
+use super::division::{Cut, Division};
+use super::parameters::{Arguments, Named, Parameter, Role, FILTERS};
+use crate::duckdb::Cell;
 use crate::engine::Shared;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
@@ -27,12 +29,23 @@ pub struct LogQuery {
     /// The time range where none is given; none for everything.
     pub default_period: Option<&'static str>,
     pub default_by: &'static [&'static str],
+    pub division: Division,
     pub columns: Columns,
     /// Values from the engine that the SQL uses.
     pub figures: Option<fn(&Shared) -> Named>,
     pub sql: &'static str,
     /// How it is answered where rows are gone or are many.
     pub rolled: Option<Rolled>,
+    /// What works the answer out from what `sql` reads.
+    pub judged: Option<Judged>,
+}
+
+/// An answer that is worked out from what is read.
+pub struct Judged {
+    /// Gives the rows that were worked out, from lists that are its parameters.
+    pub sql: &'static str,
+    /// Makes these lists of what was read, a row for each group and part of the period.
+    pub judge: fn(&Arguments, &Cut, Vec<Vec<Cell<'static>>>) -> Named,
 }
 
 /// Where the SQL of a function begins to read operations, and where it has what it answers with.
@@ -56,6 +69,13 @@ impl LogQuery {
                 .map_or("everything".into(), |period| format!("'{period}'")),
             (_, Role::Rows { default: i64::MAX }) => "all".into(),
             (_, Role::Rows { default }) => default.to_string(),
+            (
+                _,
+                Role::Number {
+                    default: Some(default),
+                    ..
+                },
+            ) => default.to_string(),
             ("by", _) if !self.default_by.is_empty() => format!("'{}'", self.default_by.join(",")),
             (_, Role::Id) => "required".into(),
             _ => String::new(),
@@ -86,10 +106,12 @@ pub const BASE: LogQuery = LogQuery {
     filters: true,
     default_period: None,
     default_by: &[],
+    division: Division::Whole,
     columns: Columns::Log,
     figures: None,
     sql: "",
     rolled: None,
+    judged: None,
 };
 
 #[cfg(test)]

@@ -2,15 +2,21 @@
 
 pub mod active;
 pub mod alerts;
+mod analyses;
+mod blocks;
+mod comparison;
+mod division;
 pub mod engine_function;
 pub mod engine_functions;
 pub mod log_queries;
 pub mod log_query;
 pub mod log_query_table;
 pub mod parameters;
+mod placeholders;
 pub mod policy;
 pub mod query;
 mod rolled;
 pub mod rows;
 pub mod serve;
 mod status;
+mod windows;

@@ -8,9 +8,10 @@ use crate::duckdb::{Cell, TableBind, TypeId};
 use crate::excerpt::excerpt;
 use crate::record::{parse_id, Field, Value, LOGGED_STATUSES};
 use crate::store::Parameter as Bound;
+use std::ops::{Bound as End, RangeBounds};
 
 /// What a parameter does to the query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
     /// Keeps the rows for which the condition holds; `$name` is its value.
     Filter(&'static str),
@@ -22,6 +23,16 @@ pub enum Role {
     Zone,
     /// The columns that rows are grouped by.
     By,
+    /// The same; the weekday and the hour of the day are among them.
+    ByTime,
+    /// How long the period before is that a period is compared with.
+    Baseline,
+    /// A number between these, bound as `$name`; NULL where there is none.
+    Number {
+        default: Option<f64>,
+        range: (End<f64>, End<f64>),
+        remedy: &'static str,
+    },
     /// A count of rows, 0 or more, bound as `$name`.
     Rows { default: i64 },
     /// The width of a time bucket.
@@ -152,6 +163,11 @@ const GROUPINGS: [&str; 8] = [
     "source",
 ];
 
+/// What can be told of the hour in which an operation ended.
+pub const WEEKDAY: &str = "weekday";
+pub const DAY: &str = "day";
+pub const HOUR: &str = "hour";
+
 /// The time range of a question, resolved anew each time it is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Range {
@@ -205,6 +221,9 @@ pub struct Arguments {
     pub range: Range,
     pub by: Vec<&'static str>,
     pub bucket: Option<Width>,
+    pub baseline: Option<Interval>,
+    /// The columns that are filtered by.
+    pub filtered: Vec<&'static str>,
     /// Where it is not the session's.
     pub timezone: Option<Zone>,
 }
@@ -230,9 +249,9 @@ impl Arguments {
         for parameter in parameters {
             let name = parameter.name;
             let Some(value) = given(parameter)? else {
-                if let Role::Rows { default } = parameter.role {
-                    arguments.bound.push((name, Bound::Integer(default)));
-                }
+                arguments
+                    .bound
+                    .extend(left_out(parameter).map(|bound| (name, bound)));
                 continue;
             };
             match (parameter.role, value) {
@@ -242,7 +261,14 @@ impl Arguments {
                         number => number,
                     };
                     arguments.conditions.push(condition);
+                    arguments.filtered.push(name);
                     arguments.bound.push((name, bound));
+                }
+                (Role::Number { range, remedy, .. }, Bound::Double(number)) => {
+                    if !range.contains(&number) {
+                        return Err(format!("{name} is {number}: {remedy}"));
+                    }
+                    arguments.bound.push((name, Bound::Double(number)));
                 }
                 (Role::Time, Bound::Time(micros)) if name == "since" => {
                     everything = micros == MINUS_INFINITY_US;
@@ -254,7 +280,14 @@ impl Arguments {
                 (Role::Period, Bound::Text(text)) => {
                     range.period = Some(period(name, &text)?);
                 }
-                (Role::By, Bound::Text(text)) => arguments.by = groupings(&text)?,
+                (Role::Baseline, Bound::Text(text)) => {
+                    arguments.baseline = Some(period(name, &text)?);
+                }
+                (Role::By, Bound::Text(text)) => arguments.by = groupings(&text, &GROUPINGS)?,
+                (Role::ByTime, Bound::Text(text)) => {
+                    let known = [GROUPINGS.as_slice(), &[WEEKDAY, HOUR]].concat();
+                    arguments.by = groupings(&text, &known)?;
+                }
                 (Role::Bucket, Bound::Text(text)) => {
                     arguments.bucket = Some(width(name, &text)?);
                 }
@@ -286,7 +319,24 @@ impl Arguments {
             range.period = default_period.and_then(Interval::parse);
         }
         arguments.range = range;
+        if let Some(at) = arguments.by.iter().position(|column| *column == WEEKDAY) {
+            arguments.by.insert(at + 1, DAY);
+        }
         Ok(arguments)
+    }
+
+    /// The columns of the log that rows are grouped by.
+    pub fn columns(&self) -> Vec<&'static str> {
+        let by = self.by.iter().copied();
+        by.filter(|column| GROUPINGS.contains(column)).collect()
+    }
+
+    pub fn number(&self, name: &str) -> Option<f64> {
+        let mut bound = self.bound.iter().filter(|(bound, _)| *bound == name);
+        match bound.next() {
+            Some((_, Bound::Double(number))) => Some(*number),
+            _ => None,
+        }
     }
 
     /// The condition that stands for `{filters}`, and its parameters.
@@ -321,6 +371,15 @@ impl Arguments {
             .unwrap_or_else(|| Width::for_length(until.saturating_sub(since)));
         let zone = self.timezone.as_ref().unwrap_or(&self.range.zone);
         Buckets::between(since, until, width, zone)
+    }
+}
+
+/// What is bound for a parameter that is left out, where anything is.
+fn left_out(parameter: &Parameter) -> Option<Bound> {
+    match parameter.role {
+        Role::Rows { default } => Some(Bound::Integer(default)),
+        Role::Number { default, .. } => Some(default.map_or(Bound::Null, Bound::Double)),
+        _ => None,
     }
 }
 
@@ -446,16 +505,16 @@ fn width(name: &str, text: &str) -> Result<Width, String> {
         .map_err(|remedy| format!("{name} is {}: {remedy}", Value::Text(text.into())))
 }
 
-fn groupings(text: &str) -> Result<Vec<&'static str>, String> {
+fn groupings(text: &str, known: &[&'static str]) -> Result<Vec<&'static str>, String> {
     let mut by = Vec::new();
     for name in text.split(',').map(str::trim) {
         let lower = name.to_ascii_lowercase();
-        let Some(grouping) = GROUPINGS.into_iter().find(|known| *known == lower) else {
+        let Some(grouping) = known.iter().copied().find(|known| *known == lower) else {
             return Err(format!(
                 "by is '{}': '{}' is no column to group by; give any of {}",
                 excerpt(text),
                 excerpt(name),
-                GROUPINGS.join(", ")
+                known.join(", ")
             ));
         };
         if !by.contains(&grouping) {
@@ -472,13 +531,15 @@ mod tests {
     #[test]
     fn groupings_come_in_any_case_and_spacing_once_each() {
         assert_eq!(
-            groupings(" Command,status , command"),
+            groupings(" Command,status , command", &GROUPINGS),
             Ok(vec!["command", "status"])
         );
-        assert!(groupings("command,comand").unwrap_err().starts_with(
-            "by is 'command,comand': 'comand' is no column to group by; give any of command,"
-        ));
-        assert!(groupings("").is_err());
+        assert!(groupings("command,comand", &GROUPINGS)
+            .unwrap_err()
+            .starts_with(
+                "by is 'command,comand': 'comand' is no column to group by; give any of command,"
+            ));
+        assert!(groupings("", &GROUPINGS).is_err());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A reading function with its arguments: what is asked of the sidecar, by SQL and over HTTP alike.
 
+use super::division::{Cut, Division};
 use super::log_query::{LogQuery, Rolled};
 use super::parameters::{Arguments, Named};
+use super::placeholders::{filled, selected};
 use super::rolled::{quantile_bins, quantiles_ns, Parts};
 use crate::calendar::{format_time, Width, Zone, DAY_US, HOUR_US};
 use crate::duckdb::{self, Statement};
 use crate::engine::{self, Shared};
-use crate::rollup::{Known, Level, Plan, Scope};
+use crate::rollup::{bin, Known, Plan, Scope};
 use crate::store::{self, Moment, Parameter as Bound};
 use std::fmt;
 
@@ -110,56 +112,112 @@ impl Query {
 
     /// Checks what only the time of asking decides, and prepares the answer for the sake of its columns.
     pub fn prepare(&self, shared: &Shared) -> Result<Statement, Failed> {
-        if self.has_buckets() {
-            // A width that cannot work fails here already.
-            self.arguments
-                .buckets(crate::system::clock::now_us())
-                .map_err(Failed::Question)?;
-        }
-        let (filters, _) = self.arguments.filters(0).map_err(Failed::Question)?;
-        let sql = self.sql(&self.arguments, &filters, true);
+        let now_us = crate::system::clock::now_us();
+        let mut arguments = self.arguments.clone();
+        // A period that cannot be divided fails here already.
+        let cut = self.cut(&mut arguments, now_us)?;
+        let (filters, _) = arguments.filters(now_us).map_err(Failed::Question)?;
+        let sql = match &self.log_query.judged {
+            Some(judged) => filled(judged.sql, &arguments),
+            None => self.sql(&arguments, &filters, &cut),
+        };
         Ok(shared.reader()?.prepare(&sql)?)
+    }
+
+    /// The period divided; the arguments come to have the range that is read.
+    fn cut(&self, arguments: &mut Arguments, now_us: i64) -> Result<Cut, Failed> {
+        Cut::of(self.log_query.division, arguments, now_us).map_err(Failed::Question)
     }
 
     /// The statement that answers now; `listed` is what it selects. It sees everything recorded so far.
     pub fn ask(&self, shared: &Shared, listed: &str) -> Result<Statement, Failed> {
         let now_us = crate::system::clock::now_us();
         let mut arguments = self.arguments.clone();
-        if self.has_buckets() {
-            // Buckets end somewhere, and so do the operations that they count.
-            arguments.range.until_us.get_or_insert(now_us);
-        }
+        let mut cut = self.cut(&mut arguments, now_us)?;
         let reader = shared.read(arguments.range.until_us)?;
         let Some(rolled) = &self.log_query.rolled else {
-            let (sql, parameters) = self.read_rows(&arguments, shared, now_us)?;
+            let (sql, parameters) = self.read_rows(&arguments, &cut, shared, now_us)?;
             return Ok(reader.bind(&selected(listed, &sql), &parameters)?);
         };
         let moment = reader.moment()?;
-        let (since_us, until_us) = arguments.range.bounds(now_us).map_err(Failed::Question)?;
-        let (sql, mut parameters, complete_since_us, used) = match self.plan(
-            rolled,
-            &mut arguments,
-            &moment,
-            (since_us, until_us),
-            now_us,
-        )? {
-            Some((plan, scope)) => {
+        let known = &moment.known;
+        let mut complete_since_us = None;
+        if self.log_query.division == Division::Hours {
+            // Means are those of the time of which all is known by the hour.
+            complete_since_us = self.restrict(rolled, &mut arguments, known, now_us)?;
+            cut = self.cut(&mut arguments, now_us)?;
+        }
+        let bounds = arguments.range.bounds(now_us).map_err(Failed::Question)?;
+        let planned = self.plan(rolled, &mut arguments, &mut cut, &moment, bounds, now_us)?;
+        let (sql, mut parameters, incomplete_before_us, used) = match planned {
+            Some(planned) => {
                 let (sql, parameters) =
-                    self.read_rollups(rolled, &arguments, &plan, scope, &moment.known, now_us)?;
+                    self.read_rollups(rolled, &arguments, &cut, &planned, known, now_us)?;
+                let (plan, _) = planned;
                 let used = (plan.since_us, plan.until_us);
                 (sql, parameters, plan.complete_since_us, used)
             }
             None => {
-                let (sql, parameters) = self.read_rows(&arguments, shared, now_us)?;
-                let complete_since_us = moment.known.complete_since_us(since_us);
-                (sql, parameters, complete_since_us, (since_us, until_us))
+                let (sql, parameters) = self.read_rows(&arguments, &cut, shared, now_us)?;
+                (sql, parameters, known.complete_since_us(bounds.0), bounds)
             }
         };
         let time = |us: Option<i64>| us.map_or(Bound::Null, Bound::Time);
-        parameters.push(("complete_since", time(complete_since_us)));
-        parameters.push(("since_used", time(used.0)));
-        parameters.push(("until_used", time(used.1)));
+        let complete_since_us = complete_since_us.or(incomplete_before_us);
+        let about = [
+            ("complete_since", time(complete_since_us)),
+            ("since_used", time(used.0)),
+            ("until_used", time(used.1)),
+        ];
+        parameters.extend(about.clone());
+        let Some(judged) = &self.log_query.judged else {
+            return Ok(moment.bind(&selected(listed, &sql), &parameters)?);
+        };
+        let statement = moment.bind(&sql, &parameters)?;
+        let interrupter = statement.interrupter();
+        let watched = shared.callers.watch(move || interrupter.interrupt());
+        let read =
+            watched.run(|| executed(statement.execute().and_then(|mut rows| rows.collect())))?;
+        let mut parameters = (judged.judge)(&arguments, &cut, read);
+        parameters.extend(about);
+        let sql = filled(judged.sql, &arguments);
         Ok(moment.bind(&selected(listed, &sql), &parameters)?)
+    }
+
+    /// Has the period begin where all is known by the hour, and says when that is where it is later.
+    fn restrict(
+        &self,
+        rolled: &Rolled,
+        arguments: &mut Arguments,
+        known: &Known,
+        now_us: i64,
+    ) -> Result<Option<i64>, Failed> {
+        let (since_us, until_us) = arguments.range.bounds(now_us).map_err(Failed::Question)?;
+        let known_since_us = match self.scope(rolled, arguments, known) {
+            Some(_) => known
+                .rollups_since_us
+                .max(known.hours_since.saturating_mul(HOUR_US)),
+            None => known.rows_since_us,
+        };
+        if known.has_rows(since_us) || since_us.is_none_or(|us| us >= known_since_us) {
+            return Ok(None);
+        }
+        arguments.range.period = None;
+        arguments.range.since_us = Some(known_since_us.min(until_us.unwrap_or(now_us)));
+        Ok(Some(known_since_us))
+    }
+
+    /// The scope of rollups that knows all that is asked for; none where only rows do.
+    fn scope(&self, rolled: &Rolled, arguments: &Arguments, known: &Known) -> Option<Scope> {
+        let columns = self.columns_asked(rolled, arguments);
+        Scope::of(columns).filter(|_| known.rolled_seq > 0)
+    }
+
+    fn columns_asked(&self, rolled: &Rolled, arguments: &Arguments) -> Vec<&'static str> {
+        let mut columns = arguments.columns();
+        columns.extend(&arguments.filtered);
+        columns.extend(rolled.dimensions);
+        columns
     }
 
     /// How the period is put together of rollups and rows; none where rows are to answer: where they are all there and not
@@ -168,39 +226,35 @@ impl Query {
         &self,
         rolled: &Rolled,
         arguments: &mut Arguments,
+        cut: &mut Cut,
         moment: &Moment,
         (since_us, until_us): (Option<i64>, Option<i64>),
         now_us: i64,
     ) -> Result<Option<(Plan, Scope)>, Failed> {
         let known = &moment.known;
-        let filters = arguments.bound.iter().map(|(name, _)| *name);
-        let mut columns: Vec<&str> = arguments.by.iter().copied().chain(filters).collect();
-        columns.extend(rolled.dimensions);
-        let scope = Scope::of(columns.iter().copied()).filter(|_| known.rolled_seq > 0);
-        let Some(scope) = scope else {
+        let Some(scope) = self.scope(rolled, arguments, known) else {
             return Ok(None);
         };
         let has_rows = known.has_rows(since_us);
+        let columns = self.columns_asked(rolled, arguments);
         let are_named = columns.iter().any(|column| *column != "status");
         let is_inexact = known.overflowed && are_named;
-        let mut plan = known.plan(since_us, until_us);
-        if has_rows && (is_inexact || moment.operations(plan.hours)? <= ROWS_READ_MAX) {
+        let whole = known.plan(since_us, until_us);
+        if has_rows && (is_inexact || moment.operations(whole.hours)? <= ROWS_READ_MAX) {
             return Ok(None);
         }
-        if self.has_buckets() {
-            let mut buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
-            if has_rows && buckets.gap_us < HOUR_US {
-                return Ok(None);
-            }
-            if let Some(width) = wider(arguments, buckets.gap_us, known, since_us)? {
-                arguments.bucket = Some(width);
-                buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
-            }
-            let edges = buckets.starts_us.iter().chain([&buckets.end_us]);
-            let are_days = edges.clone().all(|us| us % DAY_US == 0);
-            let widest = if are_days { Level::Day } else { Level::Hour };
-            plan = known.plan_within(widest, since_us, until_us);
+        if has_rows && cut.needs_rows() {
+            return Ok(None);
         }
+        if let Some(gap_us) = cut.gap_us() {
+            if let Some(width) = wider(arguments, gap_us, known, since_us)? {
+                arguments.bucket = Some(width);
+                *cut = self.cut(arguments, now_us)?;
+            }
+        }
+        cut.fit(known, &whole);
+        let mut plan = known.plan_divided(since_us, until_us, &cut.edges_us(), cut.widest());
+        cut.divided_at(&plan.edges_us);
         // Rollups of hours and of pairs have nearly as many rows as there are operations.
         if has_rows && (scope == Scope::Pair || plan.single_hours() > SINGLE_HOURS_MAX) {
             return Ok(None);
@@ -215,16 +269,17 @@ impl Query {
     fn read_rows(
         &self,
         arguments: &Arguments,
+        cut: &Cut,
         shared: &Shared,
         now_us: i64,
     ) -> Result<(String, Named), Failed> {
         let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
-        let are_alike = self.add_buckets(arguments, now_us, &mut parameters)?;
+        parameters.extend(cut.parameters());
         self.add_period(arguments, now_us, &mut parameters)?;
         if let Some(figures) = self.log_query.figures {
             parameters.extend(figures(shared));
         }
-        Ok((self.sql(arguments, &filters, are_alike), parameters))
+        Ok((self.sql(arguments, &filters, cut), parameters))
     }
 
     /// The same from rollups and rows.
@@ -232,15 +287,15 @@ impl Query {
         &self,
         rolled: &Rolled,
         arguments: &Arguments,
-        plan: &Plan,
-        scope: Scope,
+        cut: &Cut,
+        (plan, scope): &(Plan, Scope),
         known: &Known,
         now_us: i64,
     ) -> Result<(String, Named), Failed> {
         let mut parameters = arguments.bound.clone();
-        let are_alike = self.add_buckets(arguments, now_us, &mut parameters)?;
+        parameters.extend(cut.parameters());
         self.add_period(arguments, now_us, &mut parameters)?;
-        let mut dimensions = arguments.by.clone();
+        let mut dimensions = arguments.columns();
         for column in rolled.dimensions {
             if !dimensions.contains(column) {
                 dimensions.push(column);
@@ -250,14 +305,14 @@ impl Query {
             [] => "true".to_owned(),
             conditions => conditions.join(" AND "),
         };
-        let bucket = |time: &str| bucket_of(time, are_alike);
+        let part = |time: &str| cut.part(time).unwrap_or_default();
         let parts = Parts {
             plan,
-            scope,
+            scope: *scope,
             rolled_seq: known.rolled_seq,
             dimensions,
             conditions: &conditions,
-            bucket: self.has_buckets().then_some(&bucket),
+            bucket: (self.log_query.division != Division::Whole).then_some(&part),
         };
         parameters.extend(parts.parameters());
         let sql = self
@@ -267,26 +322,9 @@ impl Query {
             .replace("{bins}", &parts.bins())
             .replace("{errors}", &parts.errors())
             .replace("{quantile_bins}", &quantile_bins())
-            .replace("{quantiles_ns}", &quantiles_ns());
-        Ok((filled(&sql, &arguments.by), parameters))
-    }
-
-    /// Adds what there is to know of the buckets, and says whether all of them have one length.
-    fn add_buckets(
-        &self,
-        arguments: &Arguments,
-        now_us: i64,
-        parameters: &mut Named,
-    ) -> Result<bool, Failed> {
-        if !self.has_buckets() {
-            return Ok(true);
-        }
-        let buckets = arguments.buckets(now_us).map_err(Failed::Question)?;
-        parameters.push(("from_us", Bound::Integer(buckets.starts_us[0])));
-        parameters.push(("until_us", Bound::Integer(buckets.end_us)));
-        parameters.push(("gap_us", Bound::Integer(buckets.gap_us)));
-        parameters.push(("starts_us", Bound::Text(format!("{:?}", buckets.starts_us))));
-        Ok(buckets.are_alike())
+            .replace("{quantiles_ns}", &quantiles_ns())
+            .replace("{bin_of_max_duration}", &bin("$max_duration_ms::DOUBLE"));
+        Ok((filled(&sql, arguments), parameters))
     }
 
     fn add_period(
@@ -302,21 +340,18 @@ impl Query {
         Ok(())
     }
 
-    fn has_buckets(&self) -> bool {
-        self.log_query.sql.contains("$starts_us")
-    }
-
-    /// The .sql file with its placeholders filled: `{filters}` is a condition, two are about buckets that have one length or
-    /// not, the others are made of `by`.
-    fn sql(&self, arguments: &Arguments, filters: &str, are_alike: bool) -> String {
-        let (bucket, join) = bucket_of("epoch_us(timestamp)", are_alike);
+    /// The .sql file with its placeholders filled: `{filters}` is a condition, some are about the part of the period in which an
+    /// operation is, the others are made of `by`.
+    fn sql(&self, arguments: &Arguments, filters: &str, cut: &Cut) -> String {
+        let (part, join) = cut.part("epoch_us(timestamp)").unwrap_or_default();
         let sql = self
             .log_query
             .sql
             .replace("{filters}", filters)
-            .replace("{bucket_of_operation}", &bucket)
-            .replace("{join_cells}", &join);
-        filled(&sql, &arguments.by)
+            .replace("{bucket_of_operation}", &part)
+            .replace("{join_cells}", &join)
+            .replace("{bin_of_operation}", &bin("duration_ms"));
+        filled(&sql, arguments)
     }
 }
 
@@ -351,49 +386,4 @@ fn wider(
         )));
     }
     Ok(Some(width))
-}
-
-/// The bucket of a time in microseconds, and what has to be joined for it.
-fn bucket_of(time: &str, are_alike: bool) -> (String, String) {
-    let time = format!("greatest({time}, $from_us::BIGINT)");
-    if are_alike {
-        let bucket = format!(
-            "$from_us::BIGINT + ({time} - $from_us::BIGINT) // $gap_us::BIGINT * $gap_us::BIGINT"
-        );
-        return (bucket, String::new());
-    }
-    (
-        format!("CASE WHEN {time} < end_us THEN start_us ELSE end_us END"),
-        format!("\n    JOIN cell ON number = ({time} - $from_us::BIGINT) // $gap_us::BIGINT"),
-    )
-}
-
-/// The SQL with what is made of `by`.
-fn filled(sql: &str, by: &[&str]) -> String {
-    let each =
-        |write: fn(&str) -> String| by.iter().map(|column| write(column)).collect::<String>();
-    let groups = if by.is_empty() {
-        // One group, also where nothing ran.
-        "SELECT 1 AS present".to_owned()
-    } else {
-        format!("SELECT DISTINCT {} FROM operation", by.join(", "))
-    };
-    sql.replace("{by}", &by.join(", "))
-        .replace("{by_listed}", &each(|column| format!("{column}, ")))
-        .replace(
-            "{by_grouped}",
-            &each(|column| format!("grouped.{column}, ")),
-        )
-        .replace(
-            "{by_matched}",
-            &each(|column| format!(" AND grouped.{column} IS NOT DISTINCT FROM counted.{column}")),
-        )
-        .replace("{groups}", &groups)
-}
-
-fn selected(listed: &str, sql: &str) -> String {
-    format!(
-        "SELECT {listed} FROM (\n{}\n)",
-        sql.trim().trim_end_matches(';')
-    )
 }

@@ -1,7 +1,7 @@
 //! A question whose answer is put together from rollups and rows: the SQL of its parts.
 
 use super::parameters::Named;
-use crate::calendar::HOUR_US;
+use crate::calendar::{format_time, HOUR_US};
 use crate::rollup::{bin, middle, names, table, Level, Plan, Scope, COUNTS, SUMS};
 use crate::store::Parameter as Bound;
 
@@ -126,28 +126,22 @@ impl Parts<'_> {
             .collect()
     }
 
-    /// The ranges of rows, as conditions on parameters.
+    /// The ranges of rows, as conditions.
     fn ranges(&self) -> Vec<String> {
-        let Plan {
-            since_us,
-            until_us,
-            hours: (from, until),
-            ..
-        } = *self.plan;
-        let since = since_us.map_or("", |_| " AND timestamp >= $since");
-        let before = until_us.map_or("", |_| " AND timestamp < $until");
         let seq = self.rolled_seq;
+        let since = self
+            .plan
+            .since_us
+            .map_or("", |_| " AND timestamp >= $since");
+        let before = self.plan.until_us.map_or("", |_| " AND timestamp < $until");
         let mut ranges = vec![format!("seq >= {seq}{since}{before}")];
-        if since_us.is_some_and(|us| us < from.saturating_mul(HOUR_US)) {
-            ranges.push(format!(
-                "seq < {seq}{since}{before} AND timestamp < $hours_from"
-            ));
-        }
-        if until_us.is_some_and(|us| us > until.saturating_mul(HOUR_US)) {
-            ranges.push(format!(
-                "seq < {seq}{since}{before} AND timestamp >= $hours_until"
-            ));
-        }
+        ranges.extend(self.plan.read_us.iter().map(|(from_us, until_us)| {
+            format!(
+                "seq < {seq} AND timestamp >= {} AND timestamp < {}",
+                instant(*from_us),
+                instant(*until_us)
+            )
+        }));
         ranges
     }
 
@@ -175,20 +169,17 @@ impl Parts<'_> {
 
     /// The values that the SQL uses.
     pub fn parameters(&self) -> Named {
-        let Plan {
-            since_us,
-            until_us,
-            hours: (from, until),
-            ..
-        } = *self.plan;
         let time = |us: Option<i64>| us.map_or(Bound::Null, Bound::Time);
         vec![
-            ("since", time(since_us)),
-            ("until", time(until_us)),
-            ("hours_from", Bound::Time(from.saturating_mul(HOUR_US))),
-            ("hours_until", Bound::Time(until.saturating_mul(HOUR_US))),
+            ("since", time(self.plan.since_us)),
+            ("until", time(self.plan.until_us)),
         ]
     }
+}
+
+/// A time as SQL. One with its offset is read without ICU.
+fn instant(us: i64) -> String {
+    format!("TIMESTAMPTZ '{}'", format_time(us))
 }
 
 /// The quantiles of an answer.
