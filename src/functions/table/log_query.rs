@@ -1,7 +1,6 @@
 //! How a function is declared that reads the log: a .sql file, run in the sidecar, and what there is to say of it.
 
-use super::parameters::{Named, Parameter, Role, FILTERS};
-use crate::engine::Shared;
+use super::parameters::{Parameter, Role, FILTERS};
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
 pub enum Columns {
@@ -28,8 +27,6 @@ pub struct LogQuery {
     pub default_period: Option<&'static str>,
     pub default_by: &'static [&'static str],
     pub columns: Columns,
-    /// Values from the engine that the SQL uses.
-    pub figures: Option<fn(&Shared) -> Named>,
     pub sql: &'static str,
     /// How it is answered where rows are gone or are many.
     pub rolled: Option<Rolled>,
@@ -87,7 +84,6 @@ pub const BASE: LogQuery = LogQuery {
     default_period: None,
     default_by: &[],
     columns: Columns::Log,
-    figures: None,
     sql: "",
     rolled: None,
 };

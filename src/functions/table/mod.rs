@@ -10,6 +10,7 @@ pub mod log_query_table;
 pub mod parameters;
 pub mod policy;
 pub mod query;
+pub mod retention;
 mod rolled;
 pub mod rows;
 pub mod serve;

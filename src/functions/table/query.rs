@@ -131,7 +131,7 @@ impl Query {
         }
         let reader = shared.read(arguments.range.until_us)?;
         let Some(rolled) = &self.log_query.rolled else {
-            let (sql, parameters) = self.read_rows(&arguments, shared, now_us)?;
+            let (sql, parameters) = self.read_rows(&arguments, now_us)?;
             return Ok(reader.bind(&selected(listed, &sql), &parameters)?);
         };
         let moment = reader.moment()?;
@@ -150,7 +150,7 @@ impl Query {
                 (sql, parameters, plan.complete_since_us, used)
             }
             None => {
-                let (sql, parameters) = self.read_rows(&arguments, shared, now_us)?;
+                let (sql, parameters) = self.read_rows(&arguments, now_us)?;
                 let complete_since_us = moment.known.complete_since_us(since_us);
                 (sql, parameters, complete_since_us, (since_us, until_us))
             }
@@ -212,18 +212,10 @@ impl Query {
     }
 
     /// The SQL that answers from rows, and its parameters.
-    fn read_rows(
-        &self,
-        arguments: &Arguments,
-        shared: &Shared,
-        now_us: i64,
-    ) -> Result<(String, Named), Failed> {
+    fn read_rows(&self, arguments: &Arguments, now_us: i64) -> Result<(String, Named), Failed> {
         let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
         let are_alike = self.add_buckets(arguments, now_us, &mut parameters)?;
         self.add_period(arguments, now_us, &mut parameters)?;
-        if let Some(figures) = self.log_query.figures {
-            parameters.extend(figures(shared));
-        }
         Ok((self.sql(arguments, &filters, are_alike), parameters))
     }
 
