@@ -18,8 +18,10 @@ mod json;
 mod locks;
 mod metrics;
 mod nearest;
+mod pattern;
 mod queue;
 mod record;
+mod retention;
 mod rollup;
 #[cfg(test)]
 mod rooms;

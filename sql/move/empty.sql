@@ -1,4 +1,4 @@
--- What a log gives up once another one has taken it over. Settings and alert rules stay, for the time that the other
+-- What a log gives up once another one has taken it over. Settings and rules stay, for the time that the other
 -- file is not there; and the places that it has had, by which those are found to be right that still lead here.
 DELETE FROM metric_families;
 DELETE FROM metric_values;

@@ -9,6 +9,11 @@ INSERT INTO settings SELECT name, value FROM {old}.settings;
 DELETE FROM alert_rules;
 INSERT INTO alert_rules SELECT * FROM {old}.alert_rules;
 
+-- Operations of both logs are kept as long as they were to be: the rules of both hold. Of two with one name that of the log
+-- which moves does, as it is in force.
+DELETE FROM retention_rules WHERE name IN (SELECT name FROM {old}.retention_rules);
+INSERT INTO retention_rules SELECT * FROM {old}.retention_rules;
+
 -- Read back, the totals of both logs add up.
 INSERT INTO metric_families SELECT * FROM {old}.metric_families AS theirs
 WHERE theirs.name NOT IN (SELECT name FROM metric_families);

@@ -4,7 +4,6 @@
 
 mod evaluate;
 mod metric;
-pub mod pattern;
 mod rule;
 
 pub use evaluate::{Evaluation, State, Times};

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use crate::alerts::{Rule, RuleChange};
+use crate::retention::{RetentionChange, RetentionRule};
 use crate::settings::{Setting, Value};
 use crate::store::Purged;
 use std::path::PathBuf;
@@ -17,6 +18,12 @@ pub enum Command {
     Move(PathBuf, Sender<Result<u64, Error>>),
     ChangeRule(String, Box<RuleChange>, Sender<Result<Rule, Error>>),
     DropRule(String, Sender<Result<(), Error>>),
+    ChangeRetentionRule(
+        String,
+        RetentionChange,
+        Sender<Result<RetentionRule, Error>>,
+    ),
+    DropRetentionRule(String, Sender<Result<(), Error>>),
     /// Looks whether the log's file is damaged, and saves what can be read if it is; says whether that was so.
     Mend(Sender<bool>),
 }

@@ -13,7 +13,6 @@ use super::shared::Shared;
 use crate::locks::read;
 use crate::record::{Batch, PART_BYTES_MAX};
 use crate::settings::{Setting, Settings, Value};
-use crate::store::Purged;
 use std::path::PathBuf;
 use std::sync::{mpsc, Arc, Mutex, OnceLock, Weak};
 use std::thread::JoinHandle;
@@ -126,11 +125,6 @@ impl Engine {
 
     pub fn note(&self, note: String) {
         self.shared.note(note);
-    }
-
-    pub fn purge(&self) -> Result<Purged, Error> {
-        self.shared.flush()?;
-        self.ask(Command::Purge)?
     }
 
     pub(super) fn send(&self, command: Command) {

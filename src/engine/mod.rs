@@ -17,6 +17,7 @@ mod pulse;
 mod recorded;
 mod registry;
 mod relocate;
+mod retention;
 mod rules;
 mod sampler;
 mod server;

@@ -260,8 +260,8 @@ impl Shared {
     pub fn policy(&self, now_us: i64) -> RetentionPolicy {
         let settings = read(&self.settings);
         RetentionPolicy {
-            retention_us: settings.retention_us(now_us).unwrap_or(i64::MAX),
-            error_retention_us: settings.error_retention_us(now_us).unwrap_or(i64::MAX),
+            retention_us: settings.retention_us(now_us),
+            error_retention_us: settings.error_retention_us(now_us),
             max_bytes: settings.max_size_bytes(),
         }
     }

@@ -11,7 +11,9 @@ use super::table::log_query::{Columns, LogQuery};
 use super::table::log_query_table::LogQueryTable;
 use super::table::query::Query;
 use super::table::rows::{Answer, Value};
-use super::table::{active, alerts, engine_functions, log_queries, parameters, policy, serve};
+use super::table::{
+    active, alerts, engine_functions, log_queries, parameters, policy, retention, serve,
+};
 use super::Session;
 use crate::duckdb::Host;
 use crate::engine::Engine;
@@ -44,6 +46,10 @@ pub const SURFACE: &[Section] = &[
     Section {
         title: "Reading",
         parts: &[Part::LogQueries(log_queries::ALL)],
+    },
+    Section {
+        title: "Retention",
+        parts: &[Part::EngineFunctions(retention::ALL)],
     },
     Section {
         title: "The engine",

@@ -1,13 +1,13 @@
 //! Alert rules in the log, and what their metrics were.
 
 use super::error::Error;
-use super::read::{Parameter, Reader};
+use super::matching::matches;
+use super::read::{watched, Parameter, Reader};
 use super::store::Store;
-use crate::alerts::{
-    pattern as patterns, unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX,
-};
+use crate::alerts::{unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX};
 use crate::caller::Watcher;
 use crate::duckdb::{Cell, Connection, Rows};
+use crate::pattern::is_plain;
 
 const PERIOD: &str = include_str!("../../sql/alerts/period.sql");
 const CONSECUTIVE_ERRORS: &str = include_str!("../../sql/alerts/consecutive_errors.sql");
@@ -112,7 +112,10 @@ impl Store {
             let count = known.len();
             let known = known.into_iter().find(|rule| rule.name == name);
             if known.is_none() && count >= RULES_MAX {
-                return Err(Error::TooManyRules { rules: count });
+                return Err(Error::TooManyRules {
+                    rules: count,
+                    max: RULES_MAX,
+                });
             }
             let rule = change.apply(name, known).map_err(Error::Rule)?;
             put(connection, &rule)?;
@@ -187,25 +190,18 @@ impl Reader {
             ("opened_us", Parameter::Integer(opened_us)),
         ];
         for (name, pattern) in rule.filters() {
-            if patterns::is_plain(pattern) {
+            if is_plain(pattern) {
                 conditions.push(format!("{name} = ${name}"));
                 parameters.push((name, Parameter::Text(pattern.to_owned())));
                 continue;
             }
-            conditions.push(match patterns::regular_expression(pattern) {
-                // Hexadecimal digits and signs, so no quote is in it. As a parameter it would be compiled for each row.
-                Some(expression) => format!("regexp_full_match({name}, '{expression}')"),
-                None => "false".to_owned(),
-            });
+            conditions.push(matches(name, pattern));
         }
         let sql = sql
             .replace("{filters}", &conditions.join(" AND "))
             .replace("{metric}", rule.metric.name);
         let statement = self.bind(&sql, &parameters)?;
-        let interrupter = statement.interrupter();
-        let watched = callers.watch(move || interrupter.interrupt());
-        let rows = watched.run(|| -> Result<_, Error> { Ok(statement.execute()?.collect()?) })?;
-        Ok(rows
+        Ok(watched(statement, callers)?
             .into_iter()
             .filter_map(|row| match row.as_slice() {
                 [Cell::Integer(at_us), Cell::Double(value)] => Some((*at_us as i64, Some(*value))),

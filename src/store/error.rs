@@ -1,5 +1,6 @@
 //! What can go wrong with a log, told apart where callers act on it.
 
+use crate::excerpt::excerpt;
 use crate::{caller, duckdb};
 use std::io;
 use std::path::PathBuf;
@@ -39,11 +40,14 @@ pub enum Error {
         "{target} is a copy of this log: its operations would be there twice; remove it, or give another path"
     )]
     Copy { target: String },
-    #[error("there are {rules} rules, and {max} are the limit: drop one first", max = crate::alerts::RULES_MAX)]
-    TooManyRules { rules: usize },
+    #[error("there are {rules} rules, and {max} are the limit: drop one first")]
+    TooManyRules { rules: usize, max: usize },
     /// A rule that cannot be as it was asked for, or is not there.
     #[error("{0}")]
     Rule(String),
+    /// A retention rule in the log that is none.
+    #[error("the retention rule '{}' cannot be read, and nothing is deleted by age: drop it or set it anew ({problem})", excerpt(.name))]
+    StoredRule { name: String, problem: String },
 }
 
 impl Error {

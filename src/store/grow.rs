@@ -1,7 +1,8 @@
 //! How a log in memory grows and shrinks, table by table.
 
+use super::deciders::RetentionPolicy;
 use super::error::Error;
-use super::retain::{note_missing, RetentionPolicy};
+use super::retain::note_missing;
 use super::segments::{Segment, Segments};
 use super::store::Store;
 

@@ -1,9 +1,9 @@
 //! Reading queries: one of the .sql files with its placeholders filled and its parameters bound.
 
 use super::error::Error;
-use super::retain::count;
 use super::rollup::known;
 use super::store::Store;
+use crate::caller::Watcher;
 use crate::duckdb::{Cell, Connection, Instance, Statement};
 use crate::record::parse_id;
 use crate::rollup::{self, Known, Level, Scope};
@@ -69,7 +69,7 @@ impl Reader {
 
 /// The log at one moment: what it has, and questions about just that.
 pub struct Moment {
-    connection: Connection,
+    pub(super) connection: Connection,
     pub known: Known,
 }
 
@@ -88,6 +88,21 @@ impl Moment {
             ),
         )
     }
+}
+
+/// What a statement counts, or how many rows it changes.
+pub(super) fn count(connection: &Connection, sql: &str) -> Result<u64, Error> {
+    Ok(connection.prepare(sql)?.execute()?.count()? as u64)
+}
+
+/// The rows of a statement, which is interrupted when its caller gives up.
+pub(super) fn watched(
+    statement: Statement,
+    callers: &Watcher,
+) -> Result<Vec<Vec<Cell<'static>>>, Error> {
+    let interrupter = statement.interrupter();
+    let watched = callers.watch(move || interrupter.interrupt());
+    watched.run(|| Ok(statement.execute()?.collect()?))
 }
 
 fn bound(statement: Statement, parameters: &[(&str, Parameter)]) -> Result<Statement, Error> {

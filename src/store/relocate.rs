@@ -262,7 +262,7 @@ impl Store {
         let has_rollups = self.has_rollups()?;
         target.connection.transaction(|new| {
             if copying.comes_back {
-                new.execute("DELETE FROM settings")?;
+                new.execute("DELETE FROM settings; DELETE FROM retention_rules")?;
             }
             remove_mark(new)?;
             let next_seq = if copying.overlap > 0 {
@@ -413,6 +413,7 @@ mod tests {
             include_str!("../../sql/schema/0005_alert_rules.sql"),
             include_str!("../../sql/schema/0006_no_keys.sql"),
             include_str!("../../sql/schema/0007_rollups.sql"),
+            include_str!("../../sql/schema/0008_retention_rules.sql"),
         ];
         assert_eq!(
             schema.len(),

@@ -1,15 +1,16 @@
-//! Retention: what goes when it is too old, or when the log is too large.
+//! Retention: what goes when it is too old (see `expire`), or when the log is too large.
 
+use super::deciders::RetentionPolicy;
 use super::error::Error;
 use super::place::Place;
+use super::read::count;
 use super::rollup::note_missing_rows;
+use super::runs::{note_run, BY_SIZE};
 use super::space::wal_bytes;
 use super::store::Store;
 use crate::duckdb::{Cell, Connection};
 use crate::record::{Field, Kind};
 
-const PURGE_SUCCESSES: &str = include_str!("../../sql/retention/purge_successes.sql");
-const PURGE_ERRORS: &str = include_str!("../../sql/retention/purge_errors.sql");
 const OLDEST: &str = include_str!("../../sql/retention/oldest.sql");
 const ROW_BYTES: &str = include_str!("../../sql/retention/row_bytes.sql");
 const NEWEST_ROWS: &str = include_str!("../../sql/retention/newest_rows.sql");
@@ -31,14 +32,6 @@ const REWRITE_FROM: f64 = 1.25;
 /// and so few of them that it is worth the trouble.
 const REWRITE_TARGET: f64 = 0.5;
 
-/// How long records are kept, and how much room they may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetentionPolicy {
-    pub retention_us: i64,
-    pub error_retention_us: i64,
-    pub max_bytes: u64,
-}
-
 /// What a purge deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
@@ -49,17 +42,7 @@ pub struct Purged {
 impl Store {
     /// Deletes what the policy no longer keeps, and gives the space back.
     pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, Error> {
-        // What goes is counted before.
-        let kept_us = policy.retention_us.min(policy.error_retention_us);
-        self.roll_before_purge(now_us.saturating_sub(kept_us), 0)?;
-        let tables = self.tables();
-        let by_age = match self.place {
-            Place::File(_) => self
-                .connection
-                .transaction(|connection| expire(connection, &tables, policy, now_us))?,
-            // Its tables stand in several databases, and a transaction changes one.
-            Place::Memory => expire(&self.connection, &tables, policy, now_us)?,
-        };
+        let by_age = self.expire(policy, now_us)?;
         if by_age > 0 {
             self.checkpoint_after_purge();
         }
@@ -84,7 +67,7 @@ impl Store {
         }
         if self.place == Place::Memory {
             let deleted = self.drop_oldest_tables(used, used.saturating_sub(max_bytes))?;
-            note_run(&self.connection, now_us, "size", deleted)?;
+            note_run(&self.connection, now_us, (BY_SIZE, None), deleted)?;
             return Ok(deleted);
         }
         // What is deleted already, or waits in the write-ahead log, shows only after a checkpoint.
@@ -115,7 +98,7 @@ impl Store {
                     note_missing(connection, "operation_log", &format!("seq <= {border}"))?;
                     let purge = format!("DELETE FROM operation_log WHERE seq <= {border}");
                     let deleted = count(connection, &purge)?;
-                    note_run(connection, now_us, "size", deleted)?;
+                    note_run(connection, now_us, (BY_SIZE, None), deleted)?;
                     Ok(deleted)
                 })?;
             self.rows_left_by_size_purge = Some(rows.saturating_sub(deleted));
@@ -134,7 +117,7 @@ impl Store {
     /// Makes room in a log in memory whose instance has none left; returns how many rows had to go for it.
     pub fn make_room(&mut self, now_us: i64) -> Result<u64, Error> {
         let deleted = self.drop_oldest_table()?.unwrap_or(0);
-        note_run(&self.connection, now_us, "size", deleted)?;
+        note_run(&self.connection, now_us, (BY_SIZE, None), deleted)?;
         Ok(deleted)
     }
 
@@ -174,7 +157,12 @@ impl Store {
                 connection.execute(&format!(
                     "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
                 ))?;
-                note_run(connection, now_us, "size", rows.saturating_sub(kept))?;
+                note_run(
+                    connection,
+                    now_us,
+                    (BY_SIZE, None),
+                    rows.saturating_sub(kept),
+                )?;
                 Ok(kept)
             })?;
         self.rows_left_by_size_purge = None;
@@ -192,38 +180,6 @@ impl Store {
             let _ = self.checkpoint();
         }
     }
-}
-
-/// What a statement counts, or how many rows it changes.
-pub(super) fn count(connection: &Connection, sql: &str) -> Result<u64, Error> {
-    Ok(connection.prepare(sql)?.execute()?.count()? as u64)
-}
-
-/// Deletes what is too old; returns how many rows that were.
-fn expire(
-    connection: &Connection,
-    tables: &[String],
-    policy: &RetentionPolicy,
-    now_us: i64,
-) -> Result<u64, Error> {
-    let mut by_age = 0;
-    for (sql, keep_us, reason) in [
-        (PURGE_SUCCESSES, policy.retention_us, "success age"),
-        (PURGE_ERRORS, policy.error_retention_us, "error age"),
-    ] {
-        let mut deleted = 0;
-        for table in tables {
-            let statement = connection.prepare(&sql.replace("{table}", table))?;
-            statement.bind_timestamp("before", now_us.saturating_sub(keep_us))?;
-            deleted += statement.execute()?.count()? as u64;
-        }
-        if deleted > 0 {
-            note_missing_rows(connection, now_us.saturating_sub(keep_us))?;
-        }
-        note_run(connection, now_us, reason, deleted)?;
-        by_age += deleted;
-    }
-    Ok(by_age)
 }
 
 /// Notes that rows are about to be deleted, whatever their age.
@@ -249,22 +205,4 @@ fn row_bytes() -> String {
     texts.fold("100".to_owned(), |sum, field| {
         format!("{sum} + coalesce(strlen({}), 0)", field.name())
     })
-}
-
-/// Remembers a run that deleted something.
-fn note_run(connection: &Connection, now_us: i64, reason: &str, deleted: u64) -> Result<(), Error> {
-    if deleted == 0 {
-        return Ok(());
-    }
-    let statement =
-        connection.prepare("INSERT INTO retention_runs VALUES ($started_at, $reason, $deleted)")?;
-    statement.bind_timestamp("started_at", now_us)?;
-    statement.bind_text("reason", reason)?;
-    statement.bind_i64("deleted", deleted as i64)?;
-    statement.execute()?;
-    // A year of hourly runs.
-    Ok(connection.execute(
-        "DELETE FROM retention_runs WHERE started_at < (SELECT max(started_at) FROM retention_runs)
-         AND (SELECT count(*) FROM retention_runs) > 8760",
-    )?)
 }

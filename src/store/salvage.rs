@@ -22,13 +22,21 @@ pub(super) fn salvage(path: &Path, error: &str) -> Result<(Store, String), OpenE
     let store = open_unchecked(&Place::File(path.to_path_buf()))?;
     let saved = store.take_from(&aside);
     let what = match saved {
-        Ok(Saved { rows, cut, lost }) => {
+        Ok(Saved {
+            rows,
+            cut,
+            lost,
+            lacks_rules,
+        }) => {
             let mut what = format!("{rows} operations were saved from it");
             if cut > 0 {
                 what += &format!(", {cut} of them without the fields that cannot be read");
             }
             if lost > 0 {
                 what += &format!(", and {lost} cannot be read");
+            }
+            if lacks_rules {
+                what += "; its retention rules cannot be read: set them anew before what they keep expires";
             }
             what
         }
@@ -74,6 +82,8 @@ struct Saved {
     /// Those of which a field could not be read.
     cut: u64,
     lost: u64,
+    /// It had retention rules, and they could not be read.
+    lacks_rules: bool,
 }
 
 impl Store {
@@ -117,7 +127,7 @@ impl Store {
     fn take_from(&self, damaged: &Path) -> Result<Saved, Error> {
         let connection = &self.connection;
         attach_read_only(connection, damaged)?;
-        let saved = self.take_rows();
+        let mut saved = self.take_rows();
         let tables = schema::tables(connection)?;
         let (rollups, others): (Vec<String>, Vec<String>) = tables
             .into_iter()
@@ -125,7 +135,10 @@ impl Store {
             .partition(|table| table.starts_with("rollup_"));
         // What cannot be read begins anew. A fresh log has rows of its own where there is a set to begin with.
         for table in others {
-            let _ = take_tables(connection, &[table]);
+            let is_taken = take_tables(connection, std::slice::from_ref(&table)).is_ok();
+            if let (Ok(saved), "retention_rules", false) = (&mut saved, table.as_str(), is_taken) {
+                saved.lacks_rules = self.had(&table);
+            }
         }
         // Rollups are of use only whole: they begin anew with the rows that are saved.
         if take_tables(connection, &rollups).is_err() {
@@ -147,6 +160,14 @@ impl Store {
         }
         connection.execute(&format!("DETACH {DAMAGED}"))?;
         saved
+    }
+
+    /// Whether the damaged log had a table, as far as that can be told: earlier versions have fewer.
+    fn had(&self, table: &str) -> bool {
+        self.has(&format!(
+            "SELECT count(*) FROM duckdb_tables() WHERE database_name = '{DAMAGED}' AND table_name = '{table}'"
+        ))
+        .unwrap_or(true)
     }
 
     fn take_rows(&self) -> Result<Saved, Error> {

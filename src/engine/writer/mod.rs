@@ -17,7 +17,7 @@ use crate::queue::Origin;
 use crate::settings::Durability;
 use crate::settings::Setting;
 use crate::spool::Spools;
-use crate::store::{Clock, Place, Purged, Store};
+use crate::store::{self, Clock, Place, Purged, Store};
 use crate::system::{TrustedClock, SAMPLE_INTERVAL_US};
 use failures::Failures;
 use rolling::Rolling;
@@ -239,23 +239,31 @@ impl Writer<'_> {
                 let _ = reply.send(self.move_to(&path));
             }
             Command::ChangeRule(name, change, reply) => {
-                let changed = self
-                    .is_open()
-                    .and_then(|()| Ok(self.store.change_rule(&name, *change)?));
-                let _ = reply.send(changed);
-                self.look_after_store(&"an alert rule could not be stored");
+                let _ = reply.send(self.change(|store| store.change_rule(&name, *change)));
             }
             Command::DropRule(name, reply) => {
-                let dropped = self
-                    .is_open()
-                    .and_then(|()| Ok(self.store.drop_rule(&name)?));
-                let _ = reply.send(dropped);
-                self.look_after_store(&"an alert rule could not be stored");
+                let _ = reply.send(self.change(|store| store.drop_rule(&name)));
+            }
+            Command::ChangeRetentionRule(name, change, reply) => {
+                let _ = reply.send(self.change(|store| store.change_retention_rule(&name, change)));
+            }
+            Command::DropRetentionRule(name, reply) => {
+                let _ = reply.send(self.change(|store| store.drop_retention_rule(&name)));
             }
             Command::Mend(reply) => {
                 let _ = reply.send(self.mend());
             }
         }
+    }
+
+    /// Changes a rule.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Store) -> Result<T, store::Error>,
+    ) -> Result<T, Error> {
+        let changed = self.is_open().and_then(|()| Ok(change(&mut self.store)?));
+        self.look_after_store(&"a rule could not be stored");
+        changed
     }
 
     /// Commits everything, settings and a service's metrics included, and what guests have recorded so far.

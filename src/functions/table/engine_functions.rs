@@ -47,25 +47,6 @@ pub const ALL: &[EngineFunction] = &[
         ..BASE
     },
     EngineFunction {
-        name: "oplog_purge",
-        summary: "Applies the retention policy now; what it deleted, by age and by size.",
-        example: "CALL oplog_purge();",
-        columns: &[
-            ("deleted", Type::BigInt, "operations deleted"),
-            ("deleted_by_age", Type::BigInt, "those that were too old"),
-            ("deleted_by_size", Type::BigInt, "those that were too many"),
-        ],
-        answer: |engine, _| {
-            let purged = engine.purge()?;
-            Ok(vec![vec![
-                Value::Integer((purged.by_age + purged.by_size) as i64),
-                Value::Integer(purged.by_age as i64),
-                Value::Integer(purged.by_size as i64),
-            ]])
-        },
-        ..BASE
-    },
-    EngineFunction {
         name: "oplog_open",
         summary: "Moves the log, rows included, to another file, where it stays; the operations that moved.",
         example: "CALL oplog_open('service.oplog');",

@@ -3,11 +3,9 @@
 use super::analyses;
 use super::division::Division;
 use super::log_query::{Columns, LogQuery, Rolled, BASE};
-use super::parameters::{Named, Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
+use super::parameters::{Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
 use crate::duckdb::TypeId;
-use crate::engine::Shared;
-use crate::record::{Field, LOGGED_STATUSES};
-use crate::store::Parameter as Bound;
+use crate::record::Field;
 
 const fn rows(name: &'static str, default: i64, meaning: &'static str) -> Parameter {
     Parameter {
@@ -189,44 +187,7 @@ pub const ALL: &[LogQuery] = &[
     analyses::SLO,
     analyses::USAGE,
     analyses::COMPARE,
-    LogQuery {
-        name: "oplog_retention",
-        summary: "The retention policy, what it would delete now, and what it deleted.",
-        example: "FROM oplog_retention();",
-        filters: false,
-        figures: Some(retention_figures),
-        columns: Columns::Listed(&[
-            ("setting", "VARCHAR", "the rule"),
-            ("applies_to", "VARCHAR", "the statuses that it is about"),
-            ("keep", "VARCHAR", "its value in force"),
-            ("expires_before", "TIMESTAMP WITH TIME ZONE", "what ended before this goes; NULL where age expires nothing"),
-            ("operations", "BIGINT", "operations in the log that it is about"),
-            ("expired_operations", "BIGINT", "those that a purge would delete now"),
-            ("last_deleted_at", "TIMESTAMP WITH TIME ZONE", "when it last deleted any"),
-            ("last_deleted_operations", "BIGINT", "how many those were"),
-            ("deleted_operations", "BIGINT", "how many it has deleted so far"),
-        ]),
-        sql: include_str!("../../../sql/functions/oplog_retention.sql"),
-        ..BASE
-    },
 ];
-
-fn retention_figures(shared: &Shared) -> Named {
-    use crate::settings::Setting;
-    let settings = shared.settings();
-    let now_us = crate::system::clock::now_us();
-    let keep = |setting| Bound::Text(settings.get(setting).to_string());
-    let before =
-        |keep_us: Option<i64>| keep_us.map_or(Bound::Null, |keep_us| Bound::Time(now_us - keep_us));
-    vec![
-        ("retention", keep(Setting::Retention)),
-        ("error_retention", keep(Setting::ErrorRetention)),
-        ("max_size", keep(Setting::MaxSize)),
-        ("failures", Bound::Text(LOGGED_STATUSES[1..].join(", "))),
-        ("success_before", before(settings.retention_us(now_us))),
-        ("error_before", before(settings.error_retention_us(now_us))),
-    ]
-}
 
 /// What columns say that are no field of an operation.
 const OWN_COLUMNS: &[(&str, &str)] = &[

@@ -3,7 +3,6 @@
 use super::division::{Cut, Division};
 use super::parameters::{Arguments, Named, Parameter, Role, FILTERS};
 use crate::duckdb::Cell;
-use crate::engine::Shared;
 
 /// The columns of an answer, for the reference; the types are those of the SQL, and a test holds the two together.
 pub enum Columns {
@@ -31,8 +30,6 @@ pub struct LogQuery {
     pub default_by: &'static [&'static str],
     pub division: Division,
     pub columns: Columns,
-    /// Values from the engine that the SQL uses.
-    pub figures: Option<fn(&Shared) -> Named>,
     pub sql: &'static str,
     /// How it is answered where rows are gone or are many.
     pub rolled: Option<Rolled>,
@@ -108,7 +105,6 @@ pub const BASE: LogQuery = LogQuery {
     default_by: &[],
     division: Division::Whole,
     columns: Columns::Log,
-    figures: None,
     sql: "",
     rolled: None,
     judged: None,

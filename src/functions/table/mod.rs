@@ -15,6 +15,7 @@ pub mod parameters;
 mod placeholders;
 pub mod policy;
 pub mod query;
+pub mod retention;
 mod rolled;
 pub mod rows;
 pub mod serve;

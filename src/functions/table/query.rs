@@ -136,7 +136,7 @@ impl Query {
         let mut cut = self.cut(&mut arguments, now_us)?;
         let reader = shared.read(arguments.range.until_us)?;
         let Some(rolled) = &self.log_query.rolled else {
-            let (sql, parameters) = self.read_rows(&arguments, &cut, shared, now_us)?;
+            let (sql, parameters) = self.read_rows(&arguments, &cut, now_us)?;
             return Ok(reader.bind(&selected(listed, &sql), &parameters)?);
         };
         let moment = reader.moment()?;
@@ -158,7 +158,7 @@ impl Query {
                 (sql, parameters, plan.complete_since_us, used)
             }
             None => {
-                let (sql, parameters) = self.read_rows(&arguments, &cut, shared, now_us)?;
+                let (sql, parameters) = self.read_rows(&arguments, &cut, now_us)?;
                 (sql, parameters, known.complete_since_us(bounds.0), bounds)
             }
         };
@@ -270,15 +270,11 @@ impl Query {
         &self,
         arguments: &Arguments,
         cut: &Cut,
-        shared: &Shared,
         now_us: i64,
     ) -> Result<(String, Named), Failed> {
         let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
         parameters.extend(cut.parameters());
         self.add_period(arguments, now_us, &mut parameters)?;
-        if let Some(figures) = self.log_query.figures {
-            parameters.extend(figures(shared));
-        }
         Ok((self.sql(arguments, &filters, cut), parameters))
     }
 
