@@ -17,6 +17,10 @@ pub enum Command {
     Move(PathBuf, Sender<Result<u64, Error>>),
     ChangeRule(String, Box<RuleChange>, Sender<Result<Rule, Error>>),
     DropRule(String, Sender<Result<(), Error>>),
+    /// Has a metric sampled.
+    KeepHistory(String, Sender<Result<(), Error>>),
+    /// Samples it no longer; how many samples of it went, none where it was not named.
+    DropHistory(String, Sender<Result<Option<u64>, Error>>),
     /// Looks whether the log's file is damaged, and saves what can be read if it is; says whether that was so.
     Mend(Sender<bool>),
 }

@@ -11,7 +11,9 @@ use super::table::log_query::{Columns, LogQuery};
 use super::table::log_query_table::LogQueryTable;
 use super::table::query::Query;
 use super::table::rows::{Answer, Value};
-use super::table::{active, alerts, engine_functions, log_queries, parameters, policy, serve};
+use super::table::{
+    active, alerts, engine_functions, history, log_queries, parameters, policy, serve,
+};
 use super::Session;
 use crate::duckdb::Host;
 use crate::engine::Engine;
@@ -67,6 +69,7 @@ pub const SURFACE: &[Section] = &[
                 describe::DESCRIBE,
             ]),
             Part::EngineFunctions(&[engine_functions::METRICS]),
+            Part::EngineFunctions(history::ALL),
             Part::Scalars(&[exposition::PROMETHEUS_TEXT, exposition::OPENMETRICS_TEXT]),
             Part::Relations(relations::ALL),
         ],

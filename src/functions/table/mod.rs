@@ -4,6 +4,7 @@ pub mod active;
 pub mod alerts;
 pub mod engine_function;
 pub mod engine_functions;
+pub mod history;
 pub mod log_queries;
 pub mod log_query;
 pub mod log_query_table;
