@@ -13,6 +13,7 @@ mod engine;
 mod excerpt;
 mod files;
 mod functions;
+mod history;
 mod journal;
 mod json;
 mod locks;

@@ -4,3 +4,5 @@ DELETE FROM metric_families;
 DELETE FROM metric_values;
 DELETE FROM retention_runs;
 DELETE FROM spools;
+DELETE FROM history_1m;
+DELETE FROM history_1h;

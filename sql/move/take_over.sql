@@ -19,6 +19,12 @@ INSERT INTO metric_families SELECT * FROM {old}.metric_families AS theirs
 WHERE theirs.name NOT IN (SELECT name FROM metric_families);
 INSERT INTO metric_values SELECT * FROM {old}.metric_values;
 
+-- What metrics were, of both logs: no process has written to both at a time.
+INSERT INTO history_1m SELECT * FROM {old}.history_1m;
+INSERT INTO history_1h SELECT * FROM {old}.history_1h;
+INSERT INTO history_metrics SELECT * FROM {old}.history_metrics AS theirs
+WHERE theirs.name NOT IN (SELECT name FROM history_metrics);
+
 INSERT INTO retention_runs SELECT * FROM {old}.retention_runs;
 
 -- Names of spools are unique, wherever they stand.

@@ -24,6 +24,10 @@ pub enum Command {
         Sender<Result<RetentionRule, Error>>,
     ),
     DropRetentionRule(String, Sender<Result<(), Error>>),
+    /// Has a metric sampled.
+    KeepHistory(String, Sender<Result<(), Error>>),
+    /// Samples it no longer; how many samples of it went, none where it was not named.
+    DropHistory(String, Sender<Result<Option<u64>, Error>>),
     /// Looks whether the log's file is damaged, and saves what can be read if it is; says whether that was so.
     Mend(Sender<bool>),
 }

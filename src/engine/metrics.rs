@@ -1,6 +1,8 @@
 //! Metrics: how operations are counted, what services publish, and what is measured when somebody asks.
 
+use super::command::Command;
 use super::engine::Engine;
+use super::error::Error;
 use super::rules::rules;
 use super::shared::Shared;
 use crate::locks::read;
@@ -23,6 +25,7 @@ impl Shared {
     pub fn metrics(&self) -> &Metrics {
         let queue = self.queue.figures();
         let figures = &self.metrics.own.engine;
+        figures.recorded.set(queue.next_seq - 1);
         figures.pending_operations.set(queue.operations as f64);
         figures.pending_bytes.set(queue.bytes as f64);
         figures.journal_bytes.set(queue.journal_bytes as f64);
@@ -77,5 +80,15 @@ impl Engine {
 
     pub fn metrics(&self) -> &Metrics {
         self.shared.metrics()
+    }
+
+    /// Has a metric sampled each minute.
+    pub fn keep_history(&self, name: &str) -> Result<(), Error> {
+        self.ask(|reply| Command::KeepHistory(name.to_owned(), reply))?
+    }
+
+    /// Samples it no longer; how many samples of it are gone, none where it was not named.
+    pub fn drop_history(&self, name: &str) -> Result<Option<u64>, Error> {
+        self.ask(|reply| Command::DropHistory(name.to_owned(), reply))?
     }
 }

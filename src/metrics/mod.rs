@@ -26,9 +26,11 @@ mod totals;
 mod updates;
 
 pub use family::{pack, Kind, REGISTRY_BYTES_MAX};
+pub use names::is_metric_name;
 pub use operations::Rules;
 pub use registry::{Registry, StoredFamily, METRICS_MAX};
 pub use render::{Exposition, Format};
+pub use rows::Row;
 pub use samples::{Sample, Samples};
 #[cfg(test)]
 pub use self_metrics::Declaration;

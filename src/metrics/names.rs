@@ -31,6 +31,11 @@ const UNITS: [&str; 10] = [
     "kelvin",
 ];
 
+/// Whether a metric of any kind may be called so.
+pub fn is_metric_name(name: &str) -> bool {
+    name.len() <= NAME_BYTES_MAX && is_name(name, |byte| byte == b':')
+}
+
 /// Refuses a name that no metric of this kind can have.
 pub fn check_metric(name: &str, kind: Kind) -> Result<(), String> {
     let remedy = if name.is_empty() {

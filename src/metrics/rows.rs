@@ -18,8 +18,16 @@ pub struct Row {
 
 impl Registry {
     pub fn rows(&self) -> Vec<Row> {
+        self.rows_of(|_| true)
+    }
+
+    /// The rows of the metrics with these names.
+    pub fn rows_of(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Row> {
         let mut rows = Vec::new();
         for family in self.families() {
+            if !is_wanted(&family.name) {
+                continue;
+            }
             let help = family.help();
             let names = family.labels().unwrap_or_default();
             let row = |suffix: &str, labels: &[(String, String)], value| Row {

@@ -159,6 +159,8 @@ self_metrics! {
             "Memory that pending operations take";
         journal_bytes: Gauge "oplog_journal_bytes", "bytes",
             "What the journal's files beside the log take on disk";
+        recorded: Counter "oplog_recorded_operations_total", "operations",
+            "Operations recorded in this log so far, those that retention deleted included";
         commits: Counter "oplog_commits_total", "commits",
             "Commits to the log since LOAD";
         commit_errors: Counter "oplog_commit_errors_total", "commits",
@@ -185,6 +187,10 @@ self_metrics! {
             "Operations that retention deleted since LOAD";
         retention_at_seconds: Gauge "oplog_retention_timestamp_seconds", "seconds",
             "When retention last ran in this process, in seconds since 1970; 0 for never";
+        history_series: Gauge "oplog_history_series", "series",
+            "Series that were sampled last: FROM oplog_history_metrics() lists their metrics";
+        history_left_out: Gauge "oplog_history_left_out_series", "series",
+            "Series without a history, since there are more than oplog_history can keep";
         metrics_bytes: Gauge "oplog_metrics_bytes", "bytes",
             "Memory that all metrics take, the text that they make included";
         rejected_updates: Counter "oplog_rejected_metric_updates_total", "updates",

@@ -42,6 +42,8 @@ pub enum Error {
     Copy { target: String },
     #[error("there are {rules} rules, and {max} are the limit: drop one first")]
     TooManyRules { rules: usize, max: usize },
+    #[error("history of {metrics} metrics is kept, and {max} are the limit: CALL oplog_history_drop(name) for one first", max = crate::history::NAMES_MAX)]
+    TooManyHistories { metrics: usize },
     /// A rule that cannot be as it was asked for, or is not there.
     #[error("{0}")]
     Rule(String),

@@ -147,7 +147,8 @@ impl Store {
     pub fn is_bare(&self) -> Result<bool, Error> {
         let rows = self.count(
             "SELECT (SELECT count(*) FROM operation_log) + (SELECT count(*) FROM metric_values)
-                 + (SELECT count(*) FROM rollup_keys)",
+                 + (SELECT count(*) FROM rollup_keys) + (SELECT count(*) FROM history_1m)
+                 + (SELECT count(*) FROM history_1h)",
         )?;
         Ok(rows == 0)
     }
@@ -414,6 +415,7 @@ mod tests {
             include_str!("../../sql/schema/0006_no_keys.sql"),
             include_str!("../../sql/schema/0007_rollups.sql"),
             include_str!("../../sql/schema/0008_retention_rules.sql"),
+            include_str!("../../sql/schema/0009_history.sql"),
         ];
         assert_eq!(
             schema.len(),

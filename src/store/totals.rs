@@ -1,8 +1,9 @@
 //! The totals of metrics, stored in the transaction of the operations that they count.
 
 use super::error::Error;
+use super::rows::append;
 use super::store::Store;
-use crate::duckdb::{Cell, Connection, OwnedChunk, TypeId, VECTOR_SIZE};
+use crate::duckdb::{Cell, Connection, OwnedChunk, TypeId};
 use crate::metrics::{part, Changes, FamilyRow, ValueRow};
 
 /// Where updates wait to be applied in one statement.
@@ -104,27 +105,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-fn append<T>(
-    connection: &Connection,
-    catalog: &str,
-    table: &str,
-    types: &[TypeId],
-    rows: &[T],
-    put: impl Fn(&mut OwnedChunk, usize, &T),
-) -> Result<(), Error> {
-    let mut appender = connection.appender(catalog, table)?;
-    let mut chunk = OwnedChunk::new(types);
-    for rows in rows.chunks(VECTOR_SIZE) {
-        for (at, row) in rows.iter().enumerate() {
-            put(&mut chunk, at, row);
-        }
-        chunk.set_rows(rows.len());
-        appender.append(&chunk)?;
-        chunk.reset();
-    }
-    Ok(appender.finish()?)
 }
 
 const FAMILY_TYPES: [TypeId; 5] = [TypeId::Varchar; 5];

@@ -10,7 +10,7 @@ from harness import connect
 REFERENCE = (Path(__file__).resolve().parents[2] / "docs" / "functions.md").read_text()
 SECTION = re.compile(r"^### `(\w+)(?:\(([^`]*)\))?`\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
 # Examples that are about what another one has made.
-MADE_BY = {"oplog_retention_drop": "oplog_retention_set"}
+MADE_BY = {"oplog_retention_drop": "oplog_retention_set", "oplog_history_drop": "oplog_history_set"}
 COLUMN = re.compile(r"^\| `(\w+)` \| (.+?) \| ", re.MULTILINE)
 
 

@@ -2,6 +2,7 @@
 
 mod commit;
 mod failures;
+mod history;
 mod relocate;
 mod revive;
 mod roll;
@@ -12,6 +13,7 @@ use super::command::Command;
 use super::error::Error;
 use super::relocate::spool_places;
 use super::shared::Shared;
+use crate::history::Recorder;
 use crate::metrics::Totals;
 use crate::queue::Origin;
 use crate::settings::Durability;
@@ -57,6 +59,9 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         counted_seq: 0,
         sample_at: Instant::now(),
         rolling: Rolling::from(0),
+        recorder: Recorder::default(),
+        history_at: Instant::now(),
+        sampled_seq: 0,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         writer.set_clock();
@@ -96,6 +101,10 @@ struct Writer<'a> {
     counted_seq: u64,
     sample_at: Instant,
     rolling: Rolling,
+    recorder: Recorder,
+    history_at: Instant,
+    /// Up to where operations were committed when metrics were last sampled.
+    sampled_seq: u64,
 }
 
 impl Writer<'_> {
@@ -106,6 +115,7 @@ impl Writer<'_> {
             let mut until = self
                 .sample_at
                 .min(self.retention_at)
+                .min(self.history_at)
                 .min(self.rolling.due_at);
             if let Some(retry_at) = self.failures.retry_at() {
                 until = until.min(retry_at);
@@ -128,6 +138,7 @@ impl Writer<'_> {
                 self.commit();
                 let _ = self.commit_all();
                 self.roll_at_end();
+                self.sample_at_end();
                 return;
             }
             self.look_after_file();
@@ -143,6 +154,7 @@ impl Writer<'_> {
                 self.look_after_spools();
             }
             self.roll_up();
+            self.keep_history();
             if Instant::now() >= self.retention_at {
                 if let Err(error) = self.purge() {
                     self.shared.note(format!("retention failed: {error}"));
@@ -249,6 +261,20 @@ impl Writer<'_> {
             }
             Command::DropRetentionRule(name, reply) => {
                 let _ = reply.send(self.change(|store| store.drop_retention_rule(&name)));
+            }
+            Command::KeepHistory(name, reply) => {
+                let kept = self
+                    .is_open()
+                    .and_then(|()| Ok(self.store.keep_history(&name)?));
+                let _ = reply.send(kept);
+                self.look_after_store(&"what is to have a history could not be stored");
+            }
+            Command::DropHistory(name, reply) => {
+                let dropped = self
+                    .is_open()
+                    .and_then(|()| Ok(self.store.drop_history(&name)?));
+                let _ = reply.send(dropped);
+                self.look_after_store(&"what is to have a history could not be stored");
             }
             Command::Mend(reply) => {
                 let _ = reply.send(self.mend());

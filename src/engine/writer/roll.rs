@@ -35,6 +35,7 @@ impl Writer<'_> {
         self.store.roll_all()?;
         let keep_us = self.shared.rollup_retention_us(now_us);
         self.store.close_periods(now_us, keep_us)?;
+        self.store.close_history(now_us, keep_us)?;
         self.rolling.rolled(self.store.known()?.rolled_seq, false);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::analyses;
 use super::division::Division;
 use super::log_query::{Columns, LogQuery, Rolled, BASE};
-use super::parameters::{Parameter, Role, BUCKET, BY, PERIOD, SINCE, TIMEZONE, UNTIL};
+use super::parameters::{Parameter, Role, BUCKET, BY, METRIC, PERIOD, SINCE, TIMEZONE, UNTIL};
 use crate::duckdb::TypeId;
 use crate::record::Field;
 
@@ -187,6 +187,44 @@ pub const ALL: &[LogQuery] = &[
     analyses::SLO,
     analyses::USAGE,
     analyses::COMPARE,
+    LogQuery {
+        name: "oplog_history",
+        summary: "What metrics were over time, one row a series and bucket that has samples.",
+        example: "FROM oplog_history(metric := 'process_*', period := '7d', bucket := '1h');",
+        named: &[METRIC, PERIOD, SINCE, UNTIL, BUCKET, TIMEZONE],
+        filters: false,
+        division: Division::Buckets,
+        default_period: Some("24h"),
+        columns: Columns::Listed(&[
+            ("bucket", "TIMESTAMP WITH TIME ZONE", "start of the bucket"),
+            ("metric", "VARCHAR", "the metric"),
+            ("labels", "MAP(VARCHAR, VARCHAR)", "names and values"),
+            ("samples", "BIGINT", "how many the bucket has: one a minute while a process runs"),
+            ("avg", "DOUBLE", "their mean; of a counter, a sample is its rise a second"),
+            ("min", "DOUBLE", "the least of them"),
+            ("max", "DOUBLE", "the greatest"),
+            ("last", "DOUBLE", "the last"),
+            ("increase", "DOUBLE", "how far a counter rose; NULL for a gauge"),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_history.sql"),
+        ..BASE
+    },
+    LogQuery {
+        name: "oplog_history_metrics",
+        summary: "The metrics that have a history.",
+        example: "FROM oplog_history_metrics();",
+        filters: false,
+        columns: Columns::Listed(&[
+            ("metric", "VARCHAR", "the metric"),
+            ("type", "VARCHAR", "`counter` or `gauge`; NULL where there is no sample yet"),
+            ("is_set", "BOOLEAN", "whether it was named with `oplog_history_set`; the others always have one"),
+            ("series", "BIGINT", "its label sets"),
+            ("first_at", "TIMESTAMP WITH TIME ZONE", "the first sample or hour"),
+            ("last_at", "TIMESTAMP WITH TIME ZONE", "the last"),
+        ]),
+        sql: include_str!("../../../sql/functions/oplog_history_metrics.sql"),
+        ..BASE
+    },
 ];
 
 /// What columns say that are no field of an operation.

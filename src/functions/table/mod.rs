@@ -8,6 +8,7 @@ mod comparison;
 mod division;
 pub mod engine_function;
 pub mod engine_functions;
+pub mod history;
 pub mod log_queries;
 pub mod log_query;
 pub mod log_query_table;

@@ -104,6 +104,12 @@ pub const BUCKET: Parameter = Parameter {
     role: Role::Bucket,
     meaning: "width of a bucket, such as '1m', '1d', '1w' or '1 month'; by default one that gives about 60",
 };
+pub const METRIC: Parameter = filter(
+    "metric",
+    TypeId::Varchar,
+    "metric GLOB $metric",
+    "GLOB pattern of the metrics: FROM oplog_history_metrics() lists them",
+);
 pub const TIMEZONE: Parameter = Parameter {
     name: "timezone",
     type_id: TypeId::Varchar,

@@ -6,7 +6,7 @@ use super::rows::{Answer, Value};
 use crate::engine::{Engine, Status};
 use crate::metrics::{Number, Registry, SelfMetrics};
 use crate::serve::limits;
-use crate::{journal, metrics, queue, spans};
+use crate::{history, journal, metrics, queue, spans};
 use std::net::SocketAddr;
 
 /// Name, value, unit and meaning.
@@ -17,10 +17,12 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
     // Measured now.
     let own = &engine.metrics().own;
     let mut rows = of_log(&status);
+    rows.push(number(&own.engine.recorded));
     rows.extend(of_queue(own, &status));
     rows.extend(of_recovery(own, &status));
     rows.extend(of_spans(own, &status));
     rows.extend(of_metrics(own, engine.registry()));
+    rows.extend(of_history(own));
     rows.extend(of_server(own, engine.serving_at()));
     for metric in own.numbers() {
         let row = number(metric);
@@ -77,12 +79,6 @@ fn of_log(status: &Status) -> Vec<Row> {
             status.role.name().to_owned(),
             "",
             "owner: the log is where it should be; guest: another process has it; fallback: it cannot be opened",
-        ),
-        (
-            "recorded_operations",
-            (status.queue.next_seq - 1).to_string(),
-            "operations",
-            "Operations recorded in this log so far, those that retention deleted included",
         ),
     ]
 }
@@ -214,6 +210,20 @@ fn of_metrics(own: &SelfMetrics, registry: &Registry) -> Vec<Row> {
             "bytes",
             "What all metrics may take; further label sets count under the label value other",
         ),
+    ]
+}
+
+fn of_history(own: &SelfMetrics) -> Vec<Row> {
+    let own = &own.engine;
+    vec![
+        number(&own.history_series),
+        limit(
+            "history_series_max",
+            history::SERIES_MAX,
+            "series",
+            "Series that may have a history; those of further ones are left out",
+        ),
+        number(&own.history_left_out),
     ]
 }
 
