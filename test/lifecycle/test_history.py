@@ -38,7 +38,7 @@ def test_a_process_that_has_recorded_something_leaves_a_sample(host):
     for _ in range(20):
         record(session, "import")
     session.execute("CALL oplog_history_set('jobs_total')")
-    session.execute("SELECT oplog_counter('jobs_total', {kind: $$it's \\ \"a\"$$}, 7)")
+    session.execute("SELECT oplog_counter('jobs_total', {kind: $$it's \\ \"a\"$$}, 7)").fetchall()
     session.close()
     with connect(host) as session:
         found = session.execute("SELECT metric, labels, samples, last, increase FROM oplog_history(period := '1h')").fetchall()
@@ -138,4 +138,5 @@ def test_a_sample_is_kept_each_minute_also_in_memory(connect):
     ((samples, cpu),) = session.execute("SELECT samples, avg FROM oplog_history(metric := 'process_cpu_seconds_total')").fetchall()
     assert samples == 1 and 0 <= cpu < 64
     ((series,),) = session.execute("SELECT value::DOUBLE FROM oplog_status() WHERE name = 'history_series'").fetchall()
-    assert series >= 14
+    # Those of files are of a log in a file.
+    assert 8 <= series <= 14
