@@ -182,11 +182,13 @@ fn start_writer(
 ) -> Result<WriterThread, Error> {
     let (shared, registered) = (Arc::clone(shared), Arc::clone(registered));
     let (ending, ended) = mpsc::channel();
+    // Before anybody records, which the thread may begin after.
+    let recorder = writer::recorder(&store, &shared);
     let handle = std::thread::Builder::new()
         .name("oplog-writer".into())
         .spawn(move || {
             shared.pulse.begin();
-            writer::run(store, &shared, &commands);
+            writer::run(store, &shared, &commands, recorder);
             if shared.queue.is_shut_down() {
                 let_go(&shared, &registered);
             }

@@ -1,11 +1,21 @@
 //! Samples of metrics: one a minute, and one at the end of a process that has recorded something.
 
 use super::Writer;
-use crate::history::SAMPLE_INTERVAL_US;
-use crate::store;
+use crate::engine::shared::Shared;
+use crate::history::{Recorder, SAMPLE_INTERVAL_US};
+use crate::store::{self, Store};
 use std::time::{Duration, Instant};
 
-const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
+pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
+
+/// Knows what the log's metrics are now: what comes is counted from here.
+pub fn recorder(store: &Store, shared: &Shared) -> Recorder {
+    let mut recorder = Recorder::default();
+    let names = store.history_names().unwrap_or_default();
+    let at_us = crate::system::clock::now_us();
+    recorder.look(&shared.metrics().registry, &names, at_us);
+    recorder
+}
 
 impl Writer<'_> {
     /// Stores a sample when it is time.

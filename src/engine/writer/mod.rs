@@ -9,6 +9,8 @@ mod roll;
 mod rolling;
 mod set_aside;
 
+pub use history::recorder;
+
 use super::command::Command;
 use super::error::Error;
 use super::relocate::spool_places;
@@ -42,7 +44,7 @@ const FLUSHED_PARTS_MAX: usize = 64;
 const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
 
 /// The thread's body: returns when the queue is shut down. The store is closed before that.
-pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
+pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>, recorder: Recorder) {
     let mut writer = Writer {
         store,
         shared,
@@ -59,9 +61,9 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>) {
         counted_seq: 0,
         sample_at: Instant::now(),
         rolling: Rolling::from(0),
-        recorder: Recorder::default(),
-        history_at: Instant::now(),
-        sampled_seq: 0,
+        recorder,
+        history_at: Instant::now() + history::SAMPLE_INTERVAL,
+        sampled_seq: shared.queue.committed_seq(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         writer.set_clock();
