@@ -1,21 +1,9 @@
 //! Samples of metrics: one a minute, and one at the end of a process that has recorded something.
 
+use super::sampling::HISTORY_INTERVAL;
 use super::Writer;
-use crate::engine::shared::Shared;
-use crate::history::{Recorder, SAMPLE_INTERVAL_US};
-use crate::store::{self, Store};
-use std::time::{Duration, Instant};
-
-pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_micros(SAMPLE_INTERVAL_US as u64);
-
-/// Knows what the log's metrics are now: what comes is counted from here.
-pub fn recorder(store: &Store, shared: &Shared) -> Recorder {
-    let mut recorder = Recorder::default();
-    let names = store.history_names().unwrap_or_default();
-    let at_us = crate::system::clock::now_us();
-    recorder.look(&shared.metrics().registry, &names, at_us);
-    recorder
-}
+use crate::store;
+use std::time::Instant;
 
 impl Writer<'_> {
     /// Stores a sample when it is time.
@@ -23,7 +11,7 @@ impl Writer<'_> {
         if Instant::now() < self.history_at {
             return;
         }
-        self.history_at = Instant::now() + SAMPLE_INTERVAL;
+        self.history_at = Instant::now() + HISTORY_INTERVAL;
         if self.is_open().is_err() {
             return;
         }

@@ -7,9 +7,10 @@ mod relocate;
 mod revive;
 mod roll;
 mod rolling;
+mod sampling;
 mod set_aside;
 
-pub use history::recorder;
+pub use sampling::recorder;
 
 use super::command::Command;
 use super::error::Error;
@@ -30,6 +31,10 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::mpsc::Receiver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What a change did that could not be stored.
+const RULE: &str = "a rule could not be stored";
+const HISTORY: &str = "what is to have a history could not be stored";
 
 /// How often retention looks.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
@@ -62,7 +67,7 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>, recorder
         sample_at: Instant::now(),
         rolling: Rolling::from(0),
         recorder,
-        history_at: Instant::now() + history::SAMPLE_INTERVAL,
+        history_at: Instant::now() + sampling::HISTORY_INTERVAL,
         sampled_seq: shared.queue.committed_seq(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -253,30 +258,23 @@ impl Writer<'_> {
                 let _ = reply.send(self.move_to(&path));
             }
             Command::ChangeRule(name, change, reply) => {
-                let _ = reply.send(self.change(|store| store.change_rule(&name, *change)));
+                let _ = reply.send(self.change(RULE, |store| store.change_rule(&name, *change)));
             }
             Command::DropRule(name, reply) => {
-                let _ = reply.send(self.change(|store| store.drop_rule(&name)));
+                let _ = reply.send(self.change(RULE, |store| store.drop_rule(&name)));
             }
             Command::ChangeRetentionRule(name, change, reply) => {
-                let _ = reply.send(self.change(|store| store.change_retention_rule(&name, change)));
+                let _ = reply
+                    .send(self.change(RULE, |store| store.change_retention_rule(&name, change)));
             }
             Command::DropRetentionRule(name, reply) => {
-                let _ = reply.send(self.change(|store| store.drop_retention_rule(&name)));
+                let _ = reply.send(self.change(RULE, |store| store.drop_retention_rule(&name)));
             }
             Command::KeepHistory(name, reply) => {
-                let kept = self
-                    .is_open()
-                    .and_then(|()| Ok(self.store.keep_history(&name)?));
-                let _ = reply.send(kept);
-                self.look_after_store(&"what is to have a history could not be stored");
+                let _ = reply.send(self.change(HISTORY, |store| store.keep_history(&name)));
             }
             Command::DropHistory(name, reply) => {
-                let dropped = self
-                    .is_open()
-                    .and_then(|()| Ok(self.store.drop_history(&name)?));
-                let _ = reply.send(dropped);
-                self.look_after_store(&"what is to have a history could not be stored");
+                let _ = reply.send(self.change(HISTORY, |store| store.drop_history(&name)));
             }
             Command::Mend(reply) => {
                 let _ = reply.send(self.mend());
@@ -284,13 +282,14 @@ impl Writer<'_> {
         }
     }
 
-    /// Changes a rule.
+    /// Changes what the log has of somebody's wishes; `failed` is what a store is looked after for that could not.
     fn change<T>(
         &mut self,
+        failed: &str,
         change: impl FnOnce(&mut Store) -> Result<T, store::Error>,
     ) -> Result<T, Error> {
         let changed = self.is_open().and_then(|()| Ok(change(&mut self.store)?));
-        self.look_after_store(&"a rule could not be stored");
+        self.look_after_store(&failed);
         changed
     }
 
