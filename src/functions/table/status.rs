@@ -221,7 +221,7 @@ fn of_history(own: &SelfMetrics) -> Vec<Row> {
             "history_series_max",
             history::SERIES_MAX,
             "series",
-            "Series that may have a history; those of further ones are left out",
+            "How many series may have a history; further ones are left out",
         ),
         number(&own.history_left_out),
     ]
