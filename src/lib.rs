@@ -8,6 +8,7 @@
 mod alerts;
 mod calendar;
 mod caller;
+mod capacity;
 mod duckdb;
 mod engine;
 mod excerpt;

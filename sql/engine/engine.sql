@@ -43,6 +43,22 @@ FROM (
     FROM duckdb_connection_count()
     UNION ALL
     SELECT
+        'duckdb_database_used_bytes',
+        'gauge',
+        'What the blocks take that a database uses of its file.',
+        MAP {'database': database_name},
+        (used_blocks * block_size)::DOUBLE
+    FROM pragma_database_size()
+    UNION ALL
+    SELECT
+        'duckdb_database_free_bytes',
+        'gauge',
+        'What the blocks take that a database has free in its file: it fills them before the file grows.',
+        MAP {'database': database_name},
+        (free_blocks * block_size)::DOUBLE
+    FROM pragma_database_size()
+    UNION ALL
+    SELECT
         'duckdb_table_estimated_rows',
         'gauge',
         'Rows of a table, as the catalog estimates them.',

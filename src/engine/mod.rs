@@ -1,6 +1,7 @@
 //! One log's life: it is opened and wired here, answers, moves, and is shut down.
 
 mod alerts;
+mod capacity;
 mod close;
 mod command;
 #[allow(clippy::module_inception)]

@@ -12,7 +12,8 @@ use super::table::log_query_table::LogQueryTable;
 use super::table::query::Query;
 use super::table::rows::{Answer, Value};
 use super::table::{
-    active, alerts, engine_functions, history, log_queries, parameters, policy, retention, serve,
+    active, alerts, capacity, engine_functions, history, log_queries, parameters, policy,
+    retention, serve,
 };
 use super::Session;
 use crate::duckdb::Host;
@@ -74,6 +75,7 @@ pub const SURFACE: &[Section] = &[
             ]),
             Part::EngineFunctions(&[engine_functions::METRICS]),
             Part::EngineFunctions(history::ALL),
+            Part::EngineFunctions(capacity::ALL),
             Part::Scalars(&[exposition::PROMETHEUS_TEXT, exposition::OPENMETRICS_TEXT]),
             Part::Relations(relations::ALL),
         ],

@@ -28,6 +28,7 @@ mod updates;
 pub use family::{pack, Kind, REGISTRY_BYTES_MAX};
 pub use names::is_metric_name;
 pub use operations::Rules;
+pub use process::MACHINE_MEMORY;
 pub use registry::{Registry, StoredFamily, METRICS_MAX};
 pub use render::{Exposition, Format};
 pub use rows::Row;

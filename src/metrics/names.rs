@@ -12,12 +12,14 @@ const NAME_BYTES_MAX: usize = 255;
 const OWN_PREFIXES: [&str; 2] = ["oplog_", "process_"];
 
 /// What `oplog.engine` gives: these stand beside a service's metrics in `oplog.prometheus`.
-const ENGINE_NAMES: [&str; 7] = [
+const ENGINE_NAMES: [&str; 9] = [
     "duckdb_memory_bytes",
     "duckdb_temporary_storage_bytes",
     "duckdb_memory_limit_bytes",
     "duckdb_threads",
     "duckdb_connections",
+    "duckdb_database_used_bytes",
+    "duckdb_database_free_bytes",
     "duckdb_table_estimated_rows",
     "duckdb_table_indexes",
 ];

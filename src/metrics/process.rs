@@ -12,6 +12,8 @@ fn whole(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)
 }
 
+pub const MACHINE_MEMORY: &str = "oplog_machine_memory_bytes";
+
 /// Name, kind, help and source of each.
 const PROCESS: [(&str, Kind, &str, Read); 11] = [
     (
@@ -75,7 +77,7 @@ const PROCESS: [(&str, Kind, &str, Read); 11] = [
         |usage| usage.machine_cpus,
     ),
     (
-        "oplog_machine_memory_bytes",
+        MACHINE_MEMORY,
         Kind::Gauge,
         "Memory that the process may use.",
         |usage| whole(usage.machine_memory_bytes),

@@ -1,4 +1,4 @@
-//! Statistics: whether two samples differ, by how much, and how sure that is.
+//! Statistics: whether two samples differ, by how much, how fast something grows, and how sure that is.
 //!
 //! Pure. Samples are numbers of operations in the bins of rollups, block by block of time: operations that follow one another are
 //! alike, so that it is the blocks that say how much an answer varies.
@@ -11,9 +11,11 @@ mod ranks;
 mod shift;
 #[cfg(test)]
 mod simulated;
+mod trend;
 mod verdict;
 
 pub use correction::holm;
+pub use trend::{trend, Trend};
 pub use verdict::{judge, Group, Outcome};
 
 /// What there is to know of two samples' difference.

@@ -33,7 +33,7 @@ const DRIFTING: Service = Service {
 const BLOCKS: usize = 24;
 const BIN_WIDTH: f64 = 0.02;
 
-fn normal(random: &mut Rng) -> f64 {
+pub(super) fn normal(random: &mut Rng) -> f64 {
     let radius = (-2.0 * (1.0 - random.f64()).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.f64()).cos()
 }

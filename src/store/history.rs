@@ -2,13 +2,16 @@
 
 use super::error::Error;
 use super::place::Place;
+use super::read::{watched, Parameter, Reader};
 use super::rows::append;
 use super::store::Store;
 use crate::calendar::HOUR_US;
+use crate::caller::Watcher;
 use crate::duckdb::{Cell, Connection, TypeId};
 use crate::history::{Entry, NAMES_MAX, SAMPLES_KEPT_IN_MEMORY_US, SAMPLES_KEPT_US};
 
 const CLOSE: &str = include_str!("../../sql/history/close.sql");
+const HOURS: &str = include_str!("../../sql/history/hours.sql");
 const NAMES: &str = "SELECT name FROM history_metrics ORDER BY name";
 
 /// Those of `history_1m`.
@@ -28,6 +31,48 @@ fn names(connection: &Connection) -> Result<Vec<String>, Error> {
             _ => None,
         })
         .collect())
+}
+
+/// What a metric was in an hour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HourOfMetric {
+    /// Since 1970.
+    pub hour: i64,
+    pub metric: String,
+    /// The database that it is about, "" where it is about none.
+    pub database: String,
+    /// The mean of a gauge, the rise of a counter.
+    pub value: f64,
+}
+
+impl Reader {
+    /// What these metrics were by the hour, from that hour on; the oldest first.
+    pub fn history_hours(
+        &self,
+        metrics: &[&str],
+        from_hour: i64,
+        callers: &Watcher,
+    ) -> Result<Vec<HourOfMetric>, Error> {
+        let metrics = Parameter::Text(format!("[{}]", metrics.join(", ")));
+        let parameters = [
+            ("metrics", metrics),
+            ("from_hour", Parameter::Integer(from_hour)),
+        ];
+        let rows = watched(self.bind(HOURS, &parameters)?, callers)?.into_iter();
+        Ok(rows
+            .filter_map(|row| match row.as_slice() {
+                [Cell::Integer(hour), Cell::Text(metric), Cell::Text(database), Cell::Double(value)] => {
+                    Some(HourOfMetric {
+                        hour: *hour as i64,
+                        metric: metric.to_string(),
+                        database: database.to_string(),
+                        value: *value,
+                    })
+                }
+                _ => None,
+            })
+            .collect())
+    }
 }
 
 impl Store {

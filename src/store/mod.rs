@@ -42,6 +42,7 @@ pub use beside::restrict;
 pub use deciders::{DecidedBy, RetentionPolicy};
 pub use error::{Error, OpenError};
 pub use expire::{Retained, Standing};
+pub use history::HourOfMetric;
 pub use mark::Mark;
 pub use open::{make_way, mend, open, reopen, reopen_marked, Opened};
 pub use place::{absolute, check, check_given, Place};

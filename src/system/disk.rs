@@ -23,6 +23,17 @@ impl Disk {
         })
     }
 
+    /// Whether two files are on one file system, as far as that can be told.
+    pub fn is_shared(one: &Path, other: &Path) -> bool {
+        match (device(one), device(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => {
+                Self::of(one).map(|disk| disk.size_bytes)
+                    == Self::of(other).map(|disk| disk.size_bytes)
+            }
+        }
+    }
+
     #[cfg(unix)]
     fn at(path: &Path) -> Option<Self> {
         let disk = rustix::fs::statvfs(path).ok()?;
@@ -45,6 +56,18 @@ impl Disk {
     }
 }
 
+/// Which file system a file is on.
+#[cfg(unix)]
+fn device(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata(path).ok()?.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_: &Path) -> Option<u64> {
+    None
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -58,6 +81,9 @@ mod tests {
         assert_eq!(file.size_bytes, disk.size_bytes);
         assert!(Disk::of(Path::new("no such file")).is_some());
         assert_eq!(Disk::of(&directory.join("no such/directory")), None);
+        assert!(Disk::is_shared(&directory, &directory.join("no such file")));
+        #[cfg(target_os = "linux")]
+        assert!(!Disk::is_shared(Path::new("/proc/self"), Path::new("/")));
     }
 
     #[test]

@@ -9,22 +9,7 @@ import duckdb
 import pytest
 
 from harness import connect, record
-
-MINUTE = datetime.timedelta(minutes=1)
-HOUR = datetime.timedelta(hours=1)
-
-
-def this_hour() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc).replace(minute=0, second=0, microsecond=0)
-
-
-def put_samples(log, rows) -> None:
-    """Writes samples into a log that nobody has open, as a process of earlier would have."""
-    with duckdb.connect(log) as file:
-        file.execute("CREATE TEMP TABLE given (timestamp TIMESTAMPTZ, metric VARCHAR, labels VARCHAR, value DOUBLE, increase DOUBLE)")
-        file.executemany("INSERT INTO given VALUES (?, ?, ?, ?, ?)", rows)
-        file.execute("INSERT INTO history_1m BY NAME FROM given")
-
+from harness.samples import HOUR, MINUTE, put_samples, this_hour
 
 @pytest.fixture
 def log(host):

@@ -4,6 +4,7 @@ pub mod active;
 pub mod alerts;
 mod analyses;
 mod blocks;
+pub mod capacity;
 mod comparison;
 mod division;
 pub mod engine_function;
