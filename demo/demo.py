@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def print_answers(connection: duckdb.DuckDBPyConnection) -> None:
-    for title, sql in questions.FUNCTIONS + questions.RELATION + questions.ITSELF:
+    for title, sql in questions.FUNCTIONS + questions.ANALYSES + questions.RELATION + questions.ITSELF:
         show.question(connection, title, sql)
     print_scrape(connection)
 

@@ -57,6 +57,16 @@ ORDER BY p95_ms DESC""",
     ),
 ]
 
+ANALYSES = [
+    (
+        "Is the target met, and what is left of the error budget?",
+        """SELECT command, operations, bad, success_rate, met, budget_remaining, burns_fast
+FROM oplog_slo(target := 0.99, max_duration_ms := 500, period := '1h', by := 'command')""",
+    ),
+    ("Who uses how much?", "SELECT project_id, operations, share, total_ms, bytes_out FROM oplog_usage(by := 'project_id')"),
+    ("When is it full?", "SELECT resource, used, capacity, used_share, full_at, reason FROM oplog_capacity()"),
+]
+
 ITSELF = [
     (
         "What is kept, and for how long?",

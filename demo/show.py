@@ -46,6 +46,8 @@ def is_number(value: object) -> bool:
 def text(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, int):
