@@ -180,7 +180,9 @@ VICTIM = """
                 timestamp: now() - to_seconds(random() * 86400 * {days})
             }}) FROM range(3000) t(i)
         ''').fetchall()
-        print(len(ids), flush=True)
+        # One write: a kill between number and newline leaves no half of it.
+        sys.stdout.write(f"{len(ids)}\\n")
+        sys.stdout.flush()
         session.execute("CALL oplog_purge()")
 """
 
