@@ -31,6 +31,7 @@ mod serve;
 mod settings;
 mod spans;
 mod spool;
+mod statements;
 mod statistics;
 mod store;
 mod system;

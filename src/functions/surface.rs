@@ -2,7 +2,8 @@
 
 use super::relations::{self, Relation};
 use super::scalar::{
-    counter_gauge_observe, describe, exposition, finish, record, start, version, ScalarFunction,
+    counter_gauge_observe, describe, exposition, finish, record, start, statements, version,
+    ScalarFunction,
 };
 use super::table::engine_function::{
     Arguments, Column, EngineFunction, EngineTable, Parameter, Type, BASE,
@@ -47,6 +48,13 @@ pub const SURFACE: &[Section] = &[
     Section {
         title: "Reading",
         parts: &[Part::LogQueries(log_queries::ALL)],
+    },
+    Section {
+        title: "Statements",
+        parts: &[Part::Scalars(&[
+            statements::NORMALIZE,
+            statements::FINGERPRINT,
+        ])],
     },
     Section {
         title: "Retention",

@@ -9,6 +9,7 @@ mod operation_argument;
 pub mod record;
 mod scalar_function;
 pub mod start;
+pub mod statements;
 pub mod version;
 
 pub use scalar_function::ScalarFunction;
