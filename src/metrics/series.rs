@@ -116,6 +116,7 @@ impl Series {
     /// Adds to a counter; returns what it was before.
     pub fn add(&self, stage: Stage, delta: f64) -> f64 {
         let Cell::Number(bits) = self.at(stage) else {
+            debug_assert!(false, "a distribution is observed, not added to");
             return 0.0;
         };
         let add = |bits| Some((f64::from_bits(bits) + delta).to_bits());
@@ -126,9 +127,11 @@ impl Series {
 
     /// Sets a gauge, or a counter that somebody else keeps.
     pub fn set(&self, value: f64) {
-        if let Cell::Number(bits) = &self.live {
-            bits.store(value.to_bits(), Ordering::Relaxed);
-        }
+        let Cell::Number(bits) = &self.live else {
+            debug_assert!(false, "a distribution is observed, not set");
+            return;
+        };
+        bits.store(value.to_bits(), Ordering::Relaxed);
     }
 
     pub fn value(&self, stage: Stage) -> f64 {
@@ -147,6 +150,7 @@ impl Series {
         exemplar: Option<Exemplar>,
     ) {
         let Cell::Distribution(distribution) = self.at(stage) else {
+            debug_assert!(false, "a number is set or added to, not observed");
             return;
         };
         let mut distribution = lock(distribution);
