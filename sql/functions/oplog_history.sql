@@ -4,17 +4,7 @@ WITH bucket AS (
     SELECT start_us, lead(start_us, 1, $until_us::BIGINT) OVER (ORDER BY start_us) AS end_us
     FROM (SELECT unnest(CAST($starts_us::VARCHAR AS BIGINT[])) AS start_us)
 ),
--- As in oplog_timeline: where buckets differ in length, time is cut into cells as long as the shortest.
-cell AS (
-    SELECT
-        unnest(range(
-            (start_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT,
-            (end_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT
-        )) AS number,
-        start_us,
-        end_us
-    FROM bucket
-),
+{cell},
 minute AS (
     SELECT timestamp, metric, labels, value, increase
     FROM history_1m

@@ -1,22 +1,11 @@
 -- How did it go over time? Each bucket of the period is a row, for each group that occurs in it.
--- Where all buckets have one length, a division finds an operation's. Those of days and months can differ: then time is cut
--- into cells that are as long as the shortest bucket, so that a bucket begins in a cell at most once; a division finds the
+-- Where all buckets have one length, a division finds an operation's. Those of days and months can differ: then it finds the
 -- cell, and a join its buckets.
 WITH bucket AS (
     SELECT start_us, lead(start_us, 1, $until_us::BIGINT) OVER (ORDER BY start_us) AS end_us
     FROM (SELECT unnest(CAST($starts_us::VARCHAR AS BIGINT[])) AS start_us)
 ),
--- The cells that begin within each bucket. The bucket after it may begin within the last of them.
-cell AS (
-    SELECT
-        unnest(range(
-            (start_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT,
-            (end_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT
-        )) AS number,
-        start_us,
-        end_us
-    FROM bucket
-),
+{cell},
 -- Of the operations:
 operation AS (
     SELECT

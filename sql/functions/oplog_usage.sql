@@ -11,17 +11,7 @@ WITH bucket AS (
             unnest(CAST($hours_of_week::VARCHAR AS BIGINT[])) AS hour_of_week
     )
 ),
--- As in oplog_timeline: where hours are not alike, cells find those of an operation.
-cell AS (
-    SELECT
-        unnest(range(
-            (start_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT,
-            (end_us - $from_us::BIGINT + $gap_us::BIGINT - 1) // $gap_us::BIGINT
-        )) AS number,
-        start_us,
-        end_us
-    FROM bucket
-),
+{cell},
 -- Of the operations:
 operation AS (
     SELECT

@@ -3,7 +3,10 @@
 use super::comparison::BY_LISTS;
 use super::parameters::{Arguments, HOUR, WEEKDAY};
 
-/// The SQL with what is made of `by`.
+/// Which cells of time are in which bucket.
+const CELL: &str = include_str!("../../../sql/parts/cell.sql");
+
+/// The SQL with what stands in several files, and with what is made of `by`.
 pub fn filled(sql: &str, arguments: &Arguments) -> String {
     let by = &arguments.by;
     let listed = |columns: &[&str], write: fn(&str) -> String| {
@@ -30,7 +33,8 @@ pub fn filled(sql: &str, arguments: &Arguments) -> String {
             BY_LISTS[index]
         )
     });
-    sql.replace("{by}", &by.join(", "))
+    sql.replace("{cell}", CELL.trim())
+        .replace("{by}", &by.join(", "))
         .replace("{by_listed}", &listed(by, |column| format!("{column}, ")))
         .replace(
             "{columns_listed}",
