@@ -8,7 +8,8 @@ use super::rollup::note_missing_rows;
 use super::runs::{note_run, Runs, BY_SIZE, RUNS};
 use super::store::Store;
 use crate::caller::Watcher;
-use crate::duckdb::{Cell, Connection};
+use crate::duckdb::{Cell, Connection, Statement};
+use crate::retention::waits_for_clock;
 
 const EXPIRING: &str = include_str!("../../sql/retention/expiring.sql");
 const COUNT_EXPIRED: &str = include_str!("../../sql/retention/count_expired.sql");
@@ -24,6 +25,8 @@ pub struct Standing {
     /// Operations in the log on which it decides, and those of them that are too old.
     pub operations: u64,
     pub expired: u64,
+    /// More that are too old, and wait until it is known that the clock is right.
+    pub held_back: u64,
     pub runs: Runs,
 }
 
@@ -53,6 +56,7 @@ impl Moment {
             Standing {
                 operations: count(0).unwrap_or(0),
                 expired: count(1).unwrap_or(0),
+                held_back: 0,
                 runs: Runs::of(&runs, decider.by.reason()),
                 by: decider.by,
                 before_us: decider.before_us,
@@ -62,6 +66,27 @@ impl Moment {
             standings: deciders.0.into_iter().enumerate().map(standing).collect(),
             by_size: Runs::of(&runs, (BY_SIZE, None)),
         })
+    }
+}
+
+impl Retained {
+    /// The same where the clock has leapt: `leapt` is how it stands by what the clock says, and so many operations were `deleted`
+    /// by leaps already.
+    pub fn after_leap(mut self, leapt: Self, deleted: u64) -> Self {
+        let sum = |of: fn(&Standing) -> u64, all: &Self| all.standings.iter().map(of).sum::<u64>();
+        let expired = sum(|standing| standing.expired, &self);
+        let by_leap = sum(|standing| standing.expired, &leapt).saturating_sub(expired);
+        let stored = sum(|standing| standing.operations, &self).saturating_sub(expired);
+        if !waits_for_clock(by_leap, stored, deleted) {
+            return leapt;
+        }
+        for standing in &mut self.standings {
+            // Their order may be another one then.
+            let then = leapt.standings.iter().find(|then| then.by == standing.by);
+            let expired = then.map_or(0, |then| then.expired);
+            standing.held_back = expired.saturating_sub(standing.expired);
+        }
+        self
     }
 }
 
@@ -95,6 +120,19 @@ impl Store {
             Place::Memory => expire(&self.connection, &tables, &deciders, now_us),
         }
     }
+
+    /// How many operations would go at that time.
+    pub fn count_expired(&self, policy: &RetentionPolicy, now_us: i64) -> Result<u64, Error> {
+        let deciders = Deciders::of(&self.connection, policy, now_us)?;
+        let mut operations = 0;
+        for table in self.tables() {
+            let expired = Expired::find(&self.connection, &table, &deciders)?;
+            let counted = expired.into_iter().flat_map(|expired| expired.counted);
+            operations += counted.flat_map(|(_, counts)| counts).sum::<u64>();
+            self.connection.execute(FORGET)?;
+        }
+        Ok(operations)
+    }
 }
 
 fn expire(
@@ -105,9 +143,13 @@ fn expire(
 ) -> Result<u64, Error> {
     let mut deleted = vec![0; deciders.0.len()];
     for table in tables {
-        for (position, counts) in expire_table(connection, table, deciders)? {
-            deleted[position] += counts.iter().sum::<u64>();
+        if let Some(expired) = Expired::find(connection, table, deciders)? {
+            for (position, counts) in expired.counted {
+                deleted[position] += counts.iter().sum::<u64>();
+            }
+            bound(connection, EXPIRE, (table, deciders), expired.before_us)?.execute()?;
         }
+        connection.execute(FORGET)?;
     }
     for (decider, deleted) in deciders.0.iter().zip(&deleted) {
         if let (Some(before_us), 1..) = (decider.before_us, *deleted) {
@@ -118,29 +160,49 @@ fn expire(
     Ok(deleted.iter().sum())
 }
 
-/// Deletes what is too old in one of the log's tables; returns how many rows that were, by who decided on them. The rows that
-/// may be too old are read once where none is, and three times where some are.
-fn expire_table(
+/// What of it is found stands in a table meanwhile.
+const FORGET: &str = "DROP TABLE expiring";
+
+/// What is too old in one of the log's tables. The rows that may be are read once where none is, and twice where some are.
+struct Expired {
+    /// Nothing of it ended later.
+    before_us: i64,
+    /// How many these are, by who decides on them.
+    counted: Vec<(usize, Vec<u64>)>,
+}
+
+impl Expired {
+    /// Its kinds are in the table `expiring` then.
+    fn find(
+        connection: &Connection,
+        table: &str,
+        deciders: &Deciders,
+    ) -> Result<Option<Self>, Error> {
+        let of = (table, deciders);
+        bound(connection, EXPIRING, of, deciders.before_us())?.execute()?;
+        let latest = connection.query("SELECT max(before_us) FROM expiring")?;
+        let Some([Cell::Integer(before_us)]) = latest.first().map(Vec::as_slice) else {
+            return Ok(None);
+        };
+        let before_us = *before_us as i64;
+        let counted = bound(connection, COUNT_EXPIRED, of, before_us)?
+            .execute()?
+            .collect()?;
+        Ok(Some(Self {
+            before_us,
+            counted: by_position(&counted),
+        }))
+    }
+}
+
+/// One of the .sql files about one of the log's tables, for what ended before a time.
+fn bound(
     connection: &Connection,
-    table: &str,
-    deciders: &Deciders,
-) -> Result<Vec<(usize, Vec<u64>)>, Error> {
-    let run = |sql: &str, before_us: i64| -> Result<_, Error> {
-        let statement = connection.prepare(&deciders.fill(sql).replace("{table}", table))?;
-        statement.bind_timestamp("before", before_us)?;
-        Ok(statement.execute()?.collect()?)
-    };
-    run(EXPIRING, deciders.before_us())?;
-    let latest = connection.query("SELECT max(before_us) FROM expiring")?;
-    let deleted = match latest.first().map(Vec::as_slice) {
-        Some([Cell::Integer(before_us)]) => {
-            let before_us = *before_us as i64;
-            let counted = by_position(&run(COUNT_EXPIRED, before_us)?);
-            run(EXPIRE, before_us)?;
-            counted
-        }
-        _ => Vec::new(),
-    };
-    connection.execute("DROP TABLE expiring")?;
-    Ok(deleted)
+    sql: &str,
+    (table, deciders): (&str, &Deciders),
+    before_us: i64,
+) -> Result<Statement, Error> {
+    let statement = connection.prepare(&deciders.fill(sql).replace("{table}", table))?;
+    statement.bind_timestamp("before", before_us)?;
+    Ok(statement)
 }
