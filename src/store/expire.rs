@@ -107,7 +107,13 @@ fn by_position(rows: &[Vec<Cell<'static>>]) -> Vec<(usize, Vec<u64>)> {
 
 impl Store {
     /// Deletes what is too old; returns how many rows that were.
-    pub(super) fn expire(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<u64, Error> {
+    pub(super) fn expire(
+        &mut self,
+        policy: &RetentionPolicy,
+        now_us: i64,
+        believed_us: i64,
+    ) -> Result<u64, Error> {
+        let times = (now_us, believed_us);
         let deciders = Deciders::of(&self.connection, policy, now_us)?;
         // What goes is counted before.
         self.roll_before_purge(deciders.before_us(), 0)?;
@@ -115,9 +121,9 @@ impl Store {
         match self.place {
             Place::File(_) => self
                 .connection
-                .transaction(|connection| expire(connection, &tables, &deciders, now_us)),
+                .transaction(|connection| expire(connection, &tables, &deciders, times)),
             // Its tables stand in several databases, and a transaction changes one.
-            Place::Memory => expire(&self.connection, &tables, &deciders, now_us),
+            Place::Memory => expire(&self.connection, &tables, &deciders, times),
         }
     }
 
@@ -128,7 +134,7 @@ impl Store {
         for table in self.tables() {
             let expired = Expired::find(&self.connection, &table, &deciders)?;
             let counted = expired.into_iter().flat_map(|expired| expired.counted);
-            operations += counted.flat_map(|(_, counts)| counts).sum::<u64>();
+            operations += counted.map(|(_, operations, _)| operations).sum::<u64>();
             self.connection.execute(FORGET)?;
         }
         Ok(operations)
@@ -139,25 +145,32 @@ fn expire(
     connection: &Connection,
     tables: &[String],
     deciders: &Deciders,
-    now_us: i64,
+    (now_us, believed_us): (i64, i64),
 ) -> Result<u64, Error> {
-    let mut deleted = vec![0; deciders.0.len()];
+    let mut deleted = vec![(0, i64::MIN); deciders.0.len()];
     for table in tables {
         if let Some(expired) = Expired::find(connection, table, deciders)? {
-            for (position, counts) in expired.counted {
-                deleted[position] += counts.iter().sum::<u64>();
+            for (position, operations, newest_us) in expired.counted {
+                let (all, newest) = &mut deleted[position];
+                *all += operations;
+                *newest = newest_us.max(*newest);
             }
             bound(connection, EXPIRE, (table, deciders), expired.before_us)?.execute()?;
         }
         connection.execute(FORGET)?;
     }
-    for (decider, deleted) in deciders.0.iter().zip(&deleted) {
+    for (decider, (deleted, newest_us)) in deciders.0.iter().zip(&deleted) {
         if let (Some(before_us), 1..) = (decider.before_us, *deleted) {
-            note_missing_rows(connection, before_us)?;
+            // Where the clock has leapt, what ends before that time may be yet to come.
+            let missing_us = match before_us > believed_us {
+                true => newest_us.saturating_add(1),
+                false => before_us,
+            };
+            note_missing_rows(connection, missing_us)?;
             note_run(connection, now_us, decider.by.reason(), *deleted)?;
         }
     }
-    Ok(deleted.iter().sum())
+    Ok(deleted.iter().map(|(deleted, _)| deleted).sum())
 }
 
 /// What of it is found stands in a table meanwhile.
@@ -167,8 +180,8 @@ const FORGET: &str = "DROP TABLE expiring";
 struct Expired {
     /// Nothing of it ended later.
     before_us: i64,
-    /// How many these are, by who decides on them.
-    counted: Vec<(usize, Vec<u64>)>,
+    /// How many these are, and when the newest of them ended, by the position of who decides on them.
+    counted: Vec<(usize, u64, i64)>,
 }
 
 impl Expired {
@@ -188,9 +201,15 @@ impl Expired {
         let counted = bound(connection, COUNT_EXPIRED, of, before_us)?
             .execute()?
             .collect()?;
+        let counted = counted.iter().filter_map(|row| match row.as_slice() {
+            [Cell::Integer(position), Cell::Integer(operations), Cell::Integer(newest_us)] => {
+                Some((*position as usize, *operations as u64, *newest_us as i64))
+            }
+            _ => None,
+        });
         Ok(Some(Self {
             before_us,
-            counted: by_position(&counted),
+            counted: counted.collect(),
         }))
     }
 }

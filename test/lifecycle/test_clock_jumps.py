@@ -93,6 +93,29 @@ def test_what_is_old_anyway_does_not_wait_and_neither_does_a_tenth(host):
     )
 
 
+def test_answers_stay_complete_where_a_leap_has_deleted_a_tenth(host):
+    run_python(
+        f"""
+        import sys
+        from harness import connect, faults
+        control = faults.control()
+        session = connect(sys.argv[1])
+        record = "SELECT count(oplog_record({{{{command: 'x', timestamp: now() - to_days({{}})}}}})) FROM range({{}})"
+        session.execute(record.format(6, 10)).fetchall()
+        session.execute("CALL oplog_retention_set('all', command := '*', keep := '1 year')").fetchall()
+        session.execute(record.format(0, 90)).fetchall()
+        control.clock({YEAR} - 5 * {DAY})
+        assert session.execute("CALL oplog_purge()").fetchall() == [(10, 10, 0)]
+        control.clock(0)
+        # By the clock of then, all rows of the year to come would be missing.
+        (since,), = session.execute("SELECT complete_since IS NULL FROM oplog_stats(period := '5 days', by := 'table_name')").fetchall()
+        assert since
+        """,
+        host,
+        env=faults.environment(),
+    )
+
+
 PROCESS = """
     import sys
     from harness import connect, faults

@@ -45,9 +45,8 @@ impl Writer<'_> {
         wall_us: i64,
         leap: Option<Leap>,
     ) -> Result<(Purged, Option<HeldBack>), store::Error> {
-        let mut purged = self
-            .store
-            .purge(&self.shared.policy(believed_us), believed_us)?;
+        let policy = self.shared.policy(believed_us);
+        let mut purged = self.store.purge(&policy, believed_us, believed_us)?;
         let Some(leap) = leap else {
             return Ok((purged, None));
         };
@@ -62,7 +61,7 @@ impl Writer<'_> {
             };
             return Ok((purged, Some(held_back)));
         }
-        let leapt = self.store.purge(&policy, wall_us)?;
+        let leapt = self.store.purge(&policy, wall_us, believed_us)?;
         lock(&self.shared.clock).count_deleted(leapt.by_age);
         purged.by_age += leapt.by_age;
         purged.by_size += leapt.by_size;
