@@ -1,18 +1,25 @@
 -- How many operations in a row had failed at these times? Each command has a row of its own; the longest counts.
 -- Operations are counted by the first of the times that is not before their end: to number them all takes far longer.
-WITH point AS (
+WITH {before}
+point AS (
     SELECT unnest(range($from_us::BIGINT, $until_us::BIGINT + 1, $step_us::BIGINT)) AS at_us
+),
+ended AS (
+    SELECT command, status <> 'success' AS failed, epoch_us(timestamp) AS ended_us, seq, 1 AS operations
+    FROM operation_log
+    WHERE timestamp > $after AND timestamp <= $until AND {rows} AND {filters}
+    {and_before}
 ),
 operation AS (
     SELECT
         command,
-        status <> 'success' AS failed,
+        failed,
+        operations,
         -- The order: by time, and of those that ended at the same time as they were recorded.
-        epoch_us(timestamp)::HUGEINT * 18446744073709551616 + seq AS position,
+        ended_us::HUGEINT * 18446744073709551616 + seq AS position,
         $from_us::BIGINT
-            + greatest((epoch_us(timestamp) - $from_us::BIGINT + $step_us::BIGINT - 1) // $step_us::BIGINT, 0) * $step_us::BIGINT AS at_us
-    FROM operation_log
-    WHERE timestamp > $after AND timestamp <= $until AND {filters}
+            + greatest((ended_us - $from_us::BIGINT + $step_us::BIGINT - 1) // $step_us::BIGINT, 0) * $step_us::BIGINT AS at_us
+    FROM ended
 ),
 success AS (
     SELECT command, at_us, max(position) AS last_position
@@ -24,7 +31,7 @@ counted AS (
     SELECT
         command,
         at_us,
-        count(*) FILTER (failed AND (last_position IS NULL OR position > last_position)) AS errors,
+        sum(operations) FILTER (failed AND (last_position IS NULL OR position > last_position)) AS errors,
         bool_or(last_position IS NOT NULL) AS interrupted
     FROM operation
     LEFT JOIN success USING (command, at_us)

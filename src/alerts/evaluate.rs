@@ -57,6 +57,12 @@ impl Times {
         }
     }
 
+    /// All of them, in order.
+    pub fn all(self) -> impl Iterator<Item = i64> {
+        let count = (self.until_us - self.from_us) / self.step_us;
+        (0..=count).map(move |index| self.from_us + index * self.step_us)
+    }
+
     /// Where to look for the moment at which an alert that is active now became so.
     pub fn back(rule: &Rule, now_us: i64) -> Self {
         let lookback_us = LOOKBACK_US.max(rule.hold_for_us.saturating_mul(2));

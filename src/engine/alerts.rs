@@ -6,7 +6,7 @@ use super::error::Error;
 use super::shared::Shared;
 use crate::alerts::{Evaluation, Rule, RuleChange, Source, Times, CPU, DISK, MEMORY};
 use crate::caller;
-use crate::store::Reader;
+use crate::store::{Measured, Reader};
 use crate::system::History;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ const ALERTS_TIME_MAX: Duration = Duration::from_secs(10);
 pub struct Alert {
     pub rule: Rule,
     pub evaluation: Evaluation,
+    /// From when on all is known that the value is about; none where that is all of it.
+    pub complete_since_us: Option<i64>,
 }
 
 impl Shared {
@@ -46,8 +48,8 @@ impl Shared {
         let now_us = crate::system::clock::now_us();
         let mut alerts = Vec::new();
         for rule in reader.rules()?.into_iter().filter(|rule| rule.enabled) {
-            let evaluation = match rule.metric.source {
-                Source::Process => evaluate_process(&rule, &history, now_us),
+            let (evaluation, complete_since_us) = match rule.metric.source {
+                Source::Process => (evaluate_process(&rule, &history, now_us), None),
                 _ => self
                     .evaluate_operations(&rule, &reader, now_us)
                     .map_err(|error| Error::Rule {
@@ -55,7 +57,11 @@ impl Shared {
                         error: error.into(),
                     })?,
             };
-            alerts.push(Alert { rule, evaluation });
+            alerts.push(Alert {
+                rule,
+                evaluation,
+                complete_since_us,
+            });
         }
         // Stable: by name within a state.
         alerts.sort_by_key(|alert| alert.evaluation.state);
@@ -67,28 +73,34 @@ impl Shared {
         rule: &Rule,
         reader: &Reader,
         now_us: i64,
-    ) -> Result<Evaluation, Error> {
+    ) -> Result<(Evaluation, Option<i64>), Error> {
         let opened_us = self.sampler.opened_us;
         let measure = |times| reader.measure(rule, times, opened_us, &self.callers);
-        let now = measure(Times::only(now_us))?;
+        let Measured {
+            values: now,
+            complete_since_us,
+        } = measure(Times::only(now_us))?;
+        let evaluated = |values: &[_]| (Evaluation::of(rule, values), complete_since_us);
         let holds = now.last().is_some_and(|(_, value)| rule.holds(*value));
         // Most rules are inactive, and then nothing else matters.
         if !holds {
-            return Ok(Evaluation::of(rule, &now));
+            return Ok(evaluated(&now));
+        }
+        let mut values = now;
+        if rule.hold_for_us > 0 {
+            values.extend(measure(Times::only(now_us - rule.hold_for_us))?.values);
         }
         // Whether it fires is decided by what was then. Where a busy log is too much for the memory of the private
         // instance, it shows as active since a later time.
-        let mut values = match measure(Times::back(rule, now_us)) {
+        let before = match measure(Times::back(rule, now_us)) {
             Err(error) if caller::has_given_up() => return Err(error.into()),
-            values => values.unwrap_or_default(),
+            measured => measured.unwrap_or_default().values,
         };
-        values.extend(now);
-        if rule.hold_for_us > 0 {
-            values.extend(measure(Times::only(now_us - rule.hold_for_us))?);
-        }
+        // Of two values at a time the first one is kept: that of this time alone.
+        values.extend(before);
         values.sort_by_key(|(at_us, _)| *at_us);
         values.dedup_by_key(|(at_us, _)| *at_us);
-        Ok(Evaluation::of(rule, &values))
+        Ok(evaluated(&values))
     }
 }
 

@@ -14,7 +14,11 @@ pub enum Command {
     Flush(Sender<Result<(), Error>>),
     /// A setting's value, none to forget it.
     Store(Setting, Option<Value>),
-    Purge(Sender<Result<Purged, Error>>),
+    /// Runs retention; `force` by the wall clock, whatever is known of it.
+    Purge {
+        force: bool,
+        reply: Sender<Result<Purged, Error>>,
+    },
     Move(PathBuf, Sender<Result<u64, Error>>),
     ChangeRule(String, Box<RuleChange>, Sender<Result<Rule, Error>>),
     DropRule(String, Sender<Result<(), Error>>),

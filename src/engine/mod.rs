@@ -8,6 +8,7 @@ mod command;
 mod engine;
 mod error;
 pub mod health;
+mod held_back;
 mod journals;
 mod log;
 mod metrics;

@@ -23,8 +23,10 @@ use crate::settings::Settings;
 use crate::spans::Spans;
 use crate::spool;
 use crate::store::{self, absolute, OpenError, Opened, Place, Store};
+use crate::system::{TrustedClock, Uptime};
 use std::path::{Path, PathBuf};
 use std::sync::{mpsc, Arc, Mutex, OnceLock, RwLock};
+use std::time::Instant;
 
 /// Names the file that the log is kept in, whatever the host's is.
 pub const PATH_VARIABLE: &str = "OPLOG_PATH";
@@ -130,6 +132,14 @@ impl Engine {
         }
         let queue = Queue::new(next_seq, journal);
         queue.be_lenient(!settings.strict());
+        let sampler = Sampler::new();
+        let known = store.clock().ok().flatten();
+        let clock = TrustedClock::resume(
+            sampler.opened_us,
+            Uptime::now().as_ref(),
+            known.as_ref(),
+            Instant::now(),
+        );
         let (sender, receiver) = mpsc::channel();
         let shared = Arc::new(Shared {
             commands: Mutex::new(sender),
@@ -141,8 +151,9 @@ impl Engine {
             spans,
             spools: Mutex::default(),
             metrics,
-            sampler: Sampler::new(),
+            sampler,
             callers: Watcher::default(),
+            clock: Mutex::new(clock),
             pulse: Pulse::default(),
             settings: RwLock::new(settings),
             log: RwLock::new(Log {

@@ -4,24 +4,33 @@ use super::command::Command;
 use super::engine::Engine;
 use super::error::Error;
 use super::shared::Shared;
+use crate::locks::lock;
 use crate::retention::{RetentionChange, RetentionRule};
 use crate::store::{Purged, Retained};
+use std::time::Instant;
 
 impl Shared {
     /// How retention stands now, whatever was recorded before included.
     pub fn retained(&self) -> Result<Retained, Error> {
-        let now_us = crate::system::clock::now_us();
+        let wall_us = crate::system::clock::now_us();
+        let (believed_us, leap) = lock(&self.clock).believed(wall_us, Instant::now());
         self.begin(|| {
             let moment = self.read(None)?.moment()?;
-            Ok(moment.retained(&self.policy(now_us), now_us, &self.callers)?)
+            let at = |now_us| moment.retained(&self.policy(now_us), now_us, &self.callers);
+            let retained = at(believed_us)?;
+            Ok(match leap {
+                Some(leap) => retained.after_leap(at(wall_us)?, leap.deleted),
+                None => retained,
+            })
         })
     }
 }
 
 impl Engine {
-    pub fn purge(&self) -> Result<Purged, Error> {
+    /// Runs retention now; `force` by the wall clock, which is believed from then on.
+    pub fn purge(&self, force: bool) -> Result<Purged, Error> {
         self.shared.flush()?;
-        self.ask(Command::Purge)?
+        self.ask(|reply| Command::Purge { force, reply })?
     }
 
     /// Adds or changes a rule; the rule as it is then.

@@ -1,5 +1,6 @@
 //! What is sampled and noted in the background, for alerts and health.
 
+use super::held_back::HeldBack;
 use crate::locks::lock;
 use crate::store::Purged;
 use crate::system::{Disk, History, Sample, Usage};
@@ -11,8 +12,7 @@ use std::sync::Mutex;
 pub struct RetentionRun {
     pub at_us: i64,
     pub outcome: Result<Purged, String>,
-    /// The wall clock is ahead by so much of what was believed; none where it was.
-    pub ahead_us: Option<i64>,
+    pub held_back: Option<HeldBack>,
 }
 
 pub struct Sampler {
@@ -77,16 +77,21 @@ impl Sampler {
         history
     }
 
-    pub fn note_retention(&self, outcome: Result<Purged, String>, ahead_us: Option<i64>) {
+    pub fn note_retention(&self, outcome: Result<Purged, String>, held_back: Option<HeldBack>) {
         *lock(&self.retention) = Some(RetentionRun {
             at_us: crate::system::clock::now_us(),
             outcome,
-            ahead_us,
+            held_back,
         });
     }
 
     pub fn retention(&self) -> Option<RetentionRun> {
         lock(&self.retention).clone()
+    }
+
+    /// What the last run of retention held back.
+    pub fn held_back(&self) -> Option<HeldBack> {
+        lock(&self.retention).as_ref()?.held_back
     }
 
     pub fn note_spools(&self, error: Option<String>) {

@@ -14,6 +14,7 @@ use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::spans::Spans;
 use crate::store::{Reader, RetentionPolicy, Store};
+use crate::system::TrustedClock;
 use std::path::Path;
 use std::sync::{mpsc, Mutex, RwLock};
 
@@ -28,6 +29,8 @@ pub struct Shared {
     pub sampler: Sampler,
     /// Interrupts questions whose callers have given up.
     pub callers: Watcher,
+    /// The time by which retention deletes; only the writer moves it on.
+    pub(super) clock: Mutex<TrustedClock>,
     pub(super) pulse: Pulse,
     pub(super) settings: RwLock<Settings>,
     pub(super) log: RwLock<Log>,

@@ -187,6 +187,10 @@ self_metrics! {
             "Operations that retention deleted since LOAD";
         retention_at_seconds: Gauge "oplog_retention_timestamp_seconds", "seconds",
             "When retention last ran in this process, in seconds since 1970; 0 for never";
+        held_back: Gauge "oplog_held_back_operations", "operations",
+            "Operations that are too old only because the clock leapt, which retention does not delete yet";
+        clock_ahead_seconds: Gauge "oplog_clock_ahead_seconds", "seconds",
+            "How far the clock is ahead of the time by which retention deletes; 0 where that is the clock's";
         history_series: Gauge "oplog_history_series", "series",
             "Series that were sampled last: FROM oplog_history_metrics() lists their metrics";
         history_left_out: Gauge "oplog_history_left_out_series", "series",

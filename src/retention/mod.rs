@@ -3,9 +3,11 @@
 //! Pure. Which operations there are is the store's matter.
 
 mod keep;
+mod leap;
 mod rule;
 
 pub use keep::Keep;
+pub use leap::{waits_for_clock, LEAP_SHARE_MAX};
 pub use rule::{in_order, unknown, RetentionChange, RetentionRule};
 
 /// How many rules a log may have: each is held against every kind of operation that there is.

@@ -1,17 +1,10 @@
-//! Alert rules in the log, and what their metrics were.
+//! Alert rules in the log.
 
 use super::error::Error;
-use super::matching::matches;
-use super::read::{watched, Parameter, Reader};
+use super::read::{Parameter, Reader};
 use super::store::Store;
-use crate::alerts::{unknown, Comparison, Metric, Rule, RuleChange, Source, Times, RULES_MAX};
-use crate::caller::Watcher;
+use crate::alerts::{unknown, Comparison, Metric, Rule, RuleChange, RULES_MAX};
 use crate::duckdb::{Cell, Connection, Rows};
-use crate::pattern::is_plain;
-
-const PERIOD: &str = include_str!("../../sql/alerts/period.sql");
-const CONSECUTIVE_ERRORS: &str = include_str!("../../sql/alerts/consecutive_errors.sql");
-const SINCE_LAST: &str = include_str!("../../sql/alerts/seconds_since_last_operation.sql");
 
 /// A column of `alert_rules`.
 struct RuleColumn {
@@ -161,54 +154,6 @@ fn put(connection: &Connection, rule: &Rule) -> Result<(), Error> {
 impl Reader {
     pub fn rules(&self) -> Result<Vec<Rule>, Error> {
         rules(self.bind(&select(), &[])?.execute()?)
-    }
-
-    /// What a rule's metric was at these times, the oldest first. The log was opened at `opened_us`.
-    pub fn measure(
-        &self,
-        rule: &Rule,
-        times: Times,
-        opened_us: i64,
-        callers: &Watcher,
-    ) -> Result<Vec<(i64, Option<f64>)>, Error> {
-        let sql = match rule.metric.source {
-            Source::Period => PERIOD,
-            Source::Errors => CONSECUTIVE_ERRORS,
-            Source::Last => SINCE_LAST,
-            // Samples are not in the log.
-            Source::Process => return Ok(Vec::new()),
-        };
-        let mut conditions = vec!["true".to_owned()];
-        let mut parameters = vec![
-            ("after", Parameter::Time(times.from_us - rule.period_us)),
-            ("until", Parameter::Time(times.until_us)),
-            ("from_us", Parameter::Integer(times.from_us)),
-            ("until_us", Parameter::Integer(times.until_us)),
-            ("step_us", Parameter::Integer(times.step_us)),
-            ("period_us", Parameter::Integer(rule.period_us)),
-            ("min_operations", Parameter::Integer(rule.min_operations)),
-            ("opened_us", Parameter::Integer(opened_us)),
-        ];
-        for (name, pattern) in rule.filters() {
-            if is_plain(pattern) {
-                conditions.push(format!("{name} = ${name}"));
-                parameters.push((name, Parameter::Text(pattern.to_owned())));
-                continue;
-            }
-            conditions.push(matches(name, pattern));
-        }
-        let sql = sql
-            .replace("{filters}", &conditions.join(" AND "))
-            .replace("{metric}", rule.metric.name);
-        let statement = self.bind(&sql, &parameters)?;
-        Ok(watched(statement, callers)?
-            .into_iter()
-            .filter_map(|row| match row.as_slice() {
-                [Cell::Integer(at_us), Cell::Double(value)] => Some((*at_us as i64, Some(*value))),
-                [Cell::Integer(at_us), _] => Some((*at_us as i64, None)),
-                _ => None,
-            })
-            .collect())
     }
 }
 

@@ -8,7 +8,8 @@ use super::rollup::note_missing_rows;
 use super::runs::{note_run, Runs, BY_SIZE, RUNS};
 use super::store::Store;
 use crate::caller::Watcher;
-use crate::duckdb::{Cell, Connection};
+use crate::duckdb::{Cell, Connection, Statement};
+use crate::retention::waits_for_clock;
 
 const EXPIRING: &str = include_str!("../../sql/retention/expiring.sql");
 const COUNT_EXPIRED: &str = include_str!("../../sql/retention/count_expired.sql");
@@ -24,6 +25,8 @@ pub struct Standing {
     /// Operations in the log on which it decides, and those of them that are too old.
     pub operations: u64,
     pub expired: u64,
+    /// More that are too old, and wait until it is known that the clock is right.
+    pub held_back: u64,
     pub runs: Runs,
 }
 
@@ -53,6 +56,7 @@ impl Moment {
             Standing {
                 operations: count(0).unwrap_or(0),
                 expired: count(1).unwrap_or(0),
+                held_back: 0,
                 runs: Runs::of(&runs, decider.by.reason()),
                 by: decider.by,
                 before_us: decider.before_us,
@@ -62,6 +66,27 @@ impl Moment {
             standings: deciders.0.into_iter().enumerate().map(standing).collect(),
             by_size: Runs::of(&runs, (BY_SIZE, None)),
         })
+    }
+}
+
+impl Retained {
+    /// The same where the clock has leapt: `leapt` is how it stands by what the clock says, and so many operations were `deleted`
+    /// by leaps already.
+    pub fn after_leap(mut self, leapt: Self, deleted: u64) -> Self {
+        let sum = |of: fn(&Standing) -> u64, all: &Self| all.standings.iter().map(of).sum::<u64>();
+        let expired = sum(|standing| standing.expired, &self);
+        let by_leap = sum(|standing| standing.expired, &leapt).saturating_sub(expired);
+        let stored = sum(|standing| standing.operations, &self).saturating_sub(expired);
+        if !waits_for_clock(by_leap, stored, deleted) {
+            return leapt;
+        }
+        for standing in &mut self.standings {
+            // Their order may be another one then.
+            let then = leapt.standings.iter().find(|then| then.by == standing.by);
+            let expired = then.map_or(0, |then| then.expired);
+            standing.held_back = expired.saturating_sub(standing.expired);
+        }
+        self
     }
 }
 
@@ -82,7 +107,13 @@ fn by_position(rows: &[Vec<Cell<'static>>]) -> Vec<(usize, Vec<u64>)> {
 
 impl Store {
     /// Deletes what is too old; returns how many rows that were.
-    pub(super) fn expire(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<u64, Error> {
+    pub(super) fn expire(
+        &mut self,
+        policy: &RetentionPolicy,
+        now_us: i64,
+        believed_us: i64,
+    ) -> Result<u64, Error> {
+        let times = (now_us, believed_us);
         let deciders = Deciders::of(&self.connection, policy, now_us)?;
         // What goes is counted before.
         self.roll_before_purge(deciders.before_us(), 0)?;
@@ -90,10 +121,23 @@ impl Store {
         match self.place {
             Place::File(_) => self
                 .connection
-                .transaction(|connection| expire(connection, &tables, &deciders, now_us)),
+                .transaction(|connection| expire(connection, &tables, &deciders, times)),
             // Its tables stand in several databases, and a transaction changes one.
-            Place::Memory => expire(&self.connection, &tables, &deciders, now_us),
+            Place::Memory => expire(&self.connection, &tables, &deciders, times),
         }
+    }
+
+    /// How many operations would go at that time.
+    pub fn count_expired(&self, policy: &RetentionPolicy, now_us: i64) -> Result<u64, Error> {
+        let deciders = Deciders::of(&self.connection, policy, now_us)?;
+        let mut operations = 0;
+        for table in self.tables() {
+            let expired = Expired::find(&self.connection, &table, &deciders)?;
+            let counted = expired.into_iter().flat_map(|expired| expired.counted);
+            operations += counted.map(|(_, operations, _)| operations).sum::<u64>();
+            self.connection.execute(FORGET)?;
+        }
+        Ok(operations)
     }
 }
 
@@ -101,46 +145,83 @@ fn expire(
     connection: &Connection,
     tables: &[String],
     deciders: &Deciders,
-    now_us: i64,
+    (now_us, believed_us): (i64, i64),
 ) -> Result<u64, Error> {
-    let mut deleted = vec![0; deciders.0.len()];
+    let mut deleted = vec![(0, i64::MIN); deciders.0.len()];
     for table in tables {
-        for (position, counts) in expire_table(connection, table, deciders)? {
-            deleted[position] += counts.iter().sum::<u64>();
+        if let Some(expired) = Expired::find(connection, table, deciders)? {
+            for (position, operations, newest_us) in expired.counted {
+                let (all, newest) = &mut deleted[position];
+                *all += operations;
+                *newest = newest_us.max(*newest);
+            }
+            bound(connection, EXPIRE, (table, deciders), expired.before_us)?.execute()?;
         }
+        connection.execute(FORGET)?;
     }
-    for (decider, deleted) in deciders.0.iter().zip(&deleted) {
+    for (decider, (deleted, newest_us)) in deciders.0.iter().zip(&deleted) {
         if let (Some(before_us), 1..) = (decider.before_us, *deleted) {
-            note_missing_rows(connection, before_us)?;
+            // Where the clock has leapt, what ends before that time may be yet to come.
+            let missing_us = match before_us > believed_us {
+                true => newest_us.saturating_add(1),
+                false => before_us,
+            };
+            note_missing_rows(connection, missing_us)?;
             note_run(connection, now_us, decider.by.reason(), *deleted)?;
         }
     }
-    Ok(deleted.iter().sum())
+    Ok(deleted.iter().map(|(deleted, _)| deleted).sum())
 }
 
-/// Deletes what is too old in one of the log's tables; returns how many rows that were, by who decided on them. The rows that
-/// may be too old are read once where none is, and three times where some are.
-fn expire_table(
+/// What of it is found stands in a table meanwhile.
+const FORGET: &str = "DROP TABLE expiring";
+
+/// What is too old in one of the log's tables. The rows that may be are read once where none is, and twice where some are.
+struct Expired {
+    /// Nothing of it ended later.
+    before_us: i64,
+    /// How many these are, and when the newest of them ended, by the position of who decides on them.
+    counted: Vec<(usize, u64, i64)>,
+}
+
+impl Expired {
+    /// Its kinds are in the table `expiring` then.
+    fn find(
+        connection: &Connection,
+        table: &str,
+        deciders: &Deciders,
+    ) -> Result<Option<Self>, Error> {
+        let of = (table, deciders);
+        bound(connection, EXPIRING, of, deciders.before_us())?.execute()?;
+        let latest = connection.query("SELECT max(before_us) FROM expiring")?;
+        let Some([Cell::Integer(before_us)]) = latest.first().map(Vec::as_slice) else {
+            return Ok(None);
+        };
+        let before_us = *before_us as i64;
+        let counted = bound(connection, COUNT_EXPIRED, of, before_us)?
+            .execute()?
+            .collect()?;
+        let counted = counted.iter().filter_map(|row| match row.as_slice() {
+            [Cell::Integer(position), Cell::Integer(operations), Cell::Integer(newest_us)] => {
+                Some((*position as usize, *operations as u64, *newest_us as i64))
+            }
+            _ => None,
+        });
+        Ok(Some(Self {
+            before_us,
+            counted: counted.collect(),
+        }))
+    }
+}
+
+/// One of the .sql files about one of the log's tables, for what ended before a time.
+fn bound(
     connection: &Connection,
-    table: &str,
-    deciders: &Deciders,
-) -> Result<Vec<(usize, Vec<u64>)>, Error> {
-    let run = |sql: &str, before_us: i64| -> Result<_, Error> {
-        let statement = connection.prepare(&deciders.fill(sql).replace("{table}", table))?;
-        statement.bind_timestamp("before", before_us)?;
-        Ok(statement.execute()?.collect()?)
-    };
-    run(EXPIRING, deciders.before_us())?;
-    let latest = connection.query("SELECT max(before_us) FROM expiring")?;
-    let deleted = match latest.first().map(Vec::as_slice) {
-        Some([Cell::Integer(before_us)]) => {
-            let before_us = *before_us as i64;
-            let counted = by_position(&run(COUNT_EXPIRED, before_us)?);
-            run(EXPIRE, before_us)?;
-            counted
-        }
-        _ => Vec::new(),
-    };
-    connection.execute("DROP TABLE expiring")?;
-    Ok(deleted)
+    sql: &str,
+    (table, deciders): (&str, &Deciders),
+    before_us: i64,
+) -> Result<Statement, Error> {
+    let statement = connection.prepare(&deciders.fill(sql).replace("{table}", table))?;
+    statement.bind_timestamp("before", before_us)?;
+    Ok(statement)
 }

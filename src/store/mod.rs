@@ -3,10 +3,12 @@
 //! The writer thread owns the [`Store`] and is the only one that changes it. Readers take a [`Reader`] and run their
 //! queries on connections of their own, in parallel with the writer.
 
+mod alert_metrics;
 mod alerts;
 mod append;
 mod attach;
 mod beside;
+mod clock;
 mod columns;
 mod damage;
 mod deciders;
@@ -24,6 +26,7 @@ mod relocate;
 mod resolve;
 mod retain;
 mod retention_rules;
+mod rolled;
 mod rolls;
 mod rollup;
 mod rows;
@@ -37,6 +40,7 @@ mod store;
 mod torn;
 mod totals;
 
+pub use alert_metrics::Measured;
 pub use attach::{peek, MEMORY_LIMIT};
 pub use beside::restrict;
 pub use deciders::{DecidedBy, RetentionPolicy};
@@ -50,5 +54,6 @@ pub use read::{Moment, Parameter, Reader};
 pub use relocate::Copying;
 pub use resolve::resolve;
 pub use retain::Purged;
+pub use rolled::{quantile_bins, quantiles_ns, Parts};
 pub use runs::Runs;
-pub use store::{Clock, SettingChange, Store};
+pub use store::{SettingChange, Store};

@@ -40,9 +40,15 @@ pub struct Purged {
 }
 
 impl Store {
-    /// Deletes what the policy no longer keeps, and gives the space back.
-    pub fn purge(&mut self, policy: &RetentionPolicy, now_us: i64) -> Result<Purged, Error> {
-        let by_age = self.expire(policy, now_us)?;
+    /// Deletes what the policy no longer keeps at a time, and gives the space back. `believed_us` is what the time is believed to
+    /// be, where the clock may be wrong.
+    pub fn purge(
+        &mut self,
+        policy: &RetentionPolicy,
+        now_us: i64,
+        believed_us: i64,
+    ) -> Result<Purged, Error> {
+        let by_age = self.expire(policy, now_us, believed_us)?;
         if by_age > 0 {
             self.checkpoint_after_purge();
         }

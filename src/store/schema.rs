@@ -63,6 +63,14 @@ pub fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), E
     )
 }
 
+/// Removes a value of the `meta` table, if it is there.
+pub fn forget_meta(connection: &Connection, key: &str) -> Result<(), Error> {
+    let statement = connection.prepare("DELETE FROM meta WHERE key = $key")?;
+    statement.bind_text("key", key)?;
+    statement.execute()?;
+    Ok(())
+}
+
 /// Changes a row in place, or adds it where there is none: the tables have no keys (see sql/schema).
 fn put(
     connection: &Connection,

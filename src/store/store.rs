@@ -13,15 +13,6 @@ use crate::duckdb::{Cell, Connection, Instance};
 /// A setting's name and its new value, none to forget it.
 pub type SettingChange = (&'static str, Option<String>);
 
-/// What a log knows of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
-    /// The time that retention went by last.
-    pub trusted_us: i64,
-    /// What the wall clock said then.
-    pub seen_us: i64,
-}
-
 /// An open log. The fields are dropped in their order: the engine closes the file before the hold on it goes.
 pub struct Store {
     /// The writer's connection; the log is its default database.
@@ -115,34 +106,6 @@ impl Store {
             (Some(hold), Place::File(path)) => hold.is_at(path),
             _ => true,
         }
-    }
-
-    /// What was stored with [`Store::put_clock`], if it was.
-    pub fn clock(&self) -> Result<Option<Clock>, Error> {
-        let micros = |key| -> Result<Option<i64>, Error> {
-            Ok(schema::meta(&self.connection, key)?.and_then(|text| text.parse().ok()))
-        };
-        Ok(
-            match (micros("clock_trusted_us")?, micros("clock_seen_us")?) {
-                (Some(trusted_us), Some(seen_us)) => Some(Clock {
-                    trusted_us,
-                    seen_us,
-                }),
-                _ => None,
-            },
-        )
-    }
-
-    /// Remembers what the time was when retention ran.
-    pub fn put_clock(&mut self, clock: Clock) -> Result<(), Error> {
-        self.connection.transaction(|connection| {
-            schema::set_meta(
-                connection,
-                "clock_trusted_us",
-                &clock.trusted_us.to_string(),
-            )?;
-            schema::set_meta(connection, "clock_seen_us", &clock.seen_us.to_string())
-        })
     }
 
     /// Numbers the next record, where what a log has lost is not to be given out again.

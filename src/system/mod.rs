@@ -17,11 +17,13 @@ mod history;
 mod linux;
 pub mod process;
 mod trusted_clock;
+mod uptime;
 mod usage;
 
 pub use disk::Disk;
 #[cfg(unix)]
 pub use fork_files::ClosedInChild;
 pub use history::{History, Sample, HISTORY_US, SAMPLE_INTERVAL_US};
-pub use trusted_clock::TrustedClock;
+pub use trusted_clock::{Leap, Remembered, TrustedClock, PROOF};
+pub use uptime::Uptime;
 pub use usage::Usage;

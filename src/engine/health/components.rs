@@ -246,18 +246,13 @@ fn retention(facts: &Facts) -> Finding {
         return pass("it runs every minute, and has not yet");
     };
     let ago = (facts.now_us - run.at_us).max(0) / 1_000_000;
-    if let Some(ahead_us) = run.ahead_us {
-        return warn(format!(
-            "the clock jumped by {} seconds: nothing expires by that until it has lasted for an hour",
-            ahead_us / 1_000_000
-        ));
-    }
-    match &run.outcome {
-        Ok(purged) => pass(format!(
+    match (&run.outcome, &run.held_back) {
+        (Err(error), _) => warn(format!("{ago} seconds ago it failed: {error}")),
+        (_, Some(held_back)) => warn(held_back.to_string()),
+        (Ok(purged), None) => pass(format!(
             "{ago} seconds ago it deleted {} operations",
             purged.by_age + purged.by_size
         )),
-        Err(error) => warn(format!("{ago} seconds ago it failed: {error}")),
     }
 }
 

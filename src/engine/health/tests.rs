@@ -1,5 +1,7 @@
 use super::*;
+use crate::engine::held_back::HeldBack;
 use crate::store::Purged;
+use crate::system::Leap;
 
 const GIB: u64 = 1 << 30;
 
@@ -30,7 +32,7 @@ fn healthy() -> Facts {
                 by_age: 3,
                 by_size: 4,
             }),
-            ahead_us: None,
+            held_back: None,
         }),
         trouble: String::new(),
         set_aside: String::new(),
@@ -230,12 +232,25 @@ fn a_clock_that_jumped_is_said() {
         facts.retention = Some(RetentionRun {
             at_us: 99_000_000,
             outcome: Ok(Purged::default()),
-            ahead_us: Some(3_600_000_000),
+            held_back: Some(HeldBack {
+                operations: 20,
+                stored: 100,
+                leap: Leap {
+                    ahead_us: 3_600_000_000,
+                    since_us: 1_800_000_000_000_000,
+                    kept_us: 125_000_000,
+                    deleted: 0,
+                },
+            }),
         });
     });
     assert_eq!(status, Status::Warn);
     assert!(
-        detail.starts_with("the clock jumped by 3600 seconds"),
+        detail.starts_with(
+            "the clock has been 3600 seconds ahead of the time that passed since 2027-01-15T08:00:00Z: only that makes 20 of \
+             100 operations too old, and retention holds them back until the clock has been steady for 60 minutes (it has been \
+             for 2). If the clock is right, CALL oplog_purge(force := true) deletes them now"
+        ),
         "{detail}"
     );
 }
@@ -246,7 +261,7 @@ fn what_failed_in_the_background_is_said() {
         facts.retention = Some(RetentionRun {
             at_us: 99_000_000,
             outcome: Err("out of memory".into()),
-            ahead_us: None,
+            held_back: None,
         });
     });
     assert_eq!(

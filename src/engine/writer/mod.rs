@@ -3,6 +3,7 @@
 mod commit;
 mod failures;
 mod history;
+mod purge;
 mod relocate;
 mod revive;
 mod roll;
@@ -17,13 +18,14 @@ use super::error::Error;
 use super::relocate::spool_places;
 use super::shared::Shared;
 use crate::history::Recorder;
+use crate::locks::lock;
 use crate::metrics::Totals;
 use crate::queue::Origin;
 use crate::settings::Durability;
 use crate::settings::Setting;
 use crate::spool::Spools;
-use crate::store::{self, Clock, Place, Purged, Store};
-use crate::system::{TrustedClock, SAMPLE_INTERVAL_US};
+use crate::store::{self, Place, Store};
+use crate::system::SAMPLE_INTERVAL_US;
 use failures::Failures;
 use rolling::Rolling;
 use std::collections::BTreeMap;
@@ -56,7 +58,6 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>, recorder
         unstored: BTreeMap::new(),
         retention_at: Instant::now() + RETENTION_INTERVAL,
         failures: Failures::default(),
-        clock: TrustedClock::new(crate::system::clock::now_us(), None, Instant::now()),
         spools: None,
         knows_spool_places: true,
         spools_stored: Vec::new(),
@@ -71,7 +72,6 @@ pub fn run(store: Store, shared: &Shared, commands: &Receiver<Command>, recorder
         sampled_seq: shared.queue.committed_seq(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        writer.set_clock();
         let rolled_seq = writer.store.known().map_or(0, |known| known.rolled_seq);
         writer.rolling = Rolling::from(rolled_seq);
         writer.serve(commands);
@@ -92,7 +92,6 @@ struct Writer<'a> {
     retention_at: Instant,
     /// What did not work lately.
     failures: Failures,
-    clock: TrustedClock,
     /// What other processes recorded for this log; none before the first look, and after one that failed.
     spools: Option<Spools>,
     /// Whether these are in all the places that the log has had.
@@ -163,7 +162,7 @@ impl Writer<'_> {
             self.roll_up();
             self.keep_history();
             if Instant::now() >= self.retention_at {
-                if let Err(error) = self.purge() {
+                if let Err(error) = self.purge(false) {
                     self.shared.note(format!("retention failed: {error}"));
                 }
             }
@@ -251,8 +250,8 @@ impl Writer<'_> {
             Command::Flush(reply) => {
                 let _ = reply.send(self.flush());
             }
-            Command::Purge(reply) => {
-                let _ = reply.send(self.purge());
+            Command::Purge { force, reply } => {
+                let _ = reply.send(self.purge(force));
             }
             Command::Move(path, reply) => {
                 let _ = reply.send(self.move_to(&path));
@@ -306,58 +305,12 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn purge(&mut self) -> Result<Purged, Error> {
-        self.retention_at = Instant::now() + RETENTION_INTERVAL;
-        let wall_us = crate::system::clock::now_us();
-        let figures = &self.shared.metrics.own.engine;
-        figures.retention_at_seconds.set(wall_us as f64 / 1e6);
-        let now_us = self.clock.now_us(wall_us, Instant::now());
-        let outcome = self
-            .is_open()
-            .and_then(|()| Ok(self.make_periods(now_us)?))
-            .and_then(|()| Ok(self.store.purge(&self.shared.policy(now_us), now_us)?));
-        let said = outcome.as_ref().map_err(Error::to_string).copied();
-        self.shared
-            .sampler
-            .note_retention(said, self.clock.ahead_us());
-        // A checkpoint that failed may be the end of the engine, whatever came of the rest.
-        self.look_after_store(&"a purge");
-        let purged = outcome?;
-        self.remember_clock(now_us, wall_us);
-        self.shared
-            .metrics
-            .own
-            .engine
-            .purged
-            .inc_by(purged.by_age + purged.by_size);
-        Ok(purged)
-    }
-
-    /// Goes on with what the log knows of the time.
-    fn set_clock(&mut self) {
-        // Not that of now: this thread may begin late.
-        let wall_us = self.shared.sampler.opened_us;
-        let known = self.store.clock().ok().flatten().map(|clock| {
-            // What an earlier process has seen, and this one too, is no jump.
-            if wall_us >= clock.seen_us {
-                clock.seen_us.max(clock.trusted_us)
-            } else {
-                clock.trusted_us
-            }
-        });
-        self.clock = TrustedClock::new(wall_us, known, Instant::now());
-    }
-
-    /// A time that is not remembered makes the next process wait a little longer, no more.
-    fn remember_clock(&mut self, trusted_us: i64, seen_us: i64) {
-        let _ = self.store.put_clock(Clock {
-            trusted_us,
-            seen_us,
-        });
-    }
-
     /// Folds the write-ahead log into the log: what is left beside it when all is well is nothing.
     fn close(&mut self) {
+        // The next process goes on with the proof.
+        if lock(&self.shared.clock).leap().is_some() && self.is_open().is_ok() {
+            self.remember_clock();
+        }
         if self.is_open().is_ok() && *self.store.place() != Place::Memory {
             if let Err(error) = self.store.checkpoint() {
                 self.shared.note(format!(

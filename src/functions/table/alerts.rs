@@ -229,6 +229,7 @@ pub const ALL: &[EngineFunction] = &[
             ("hold_for", Type::Varchar, "the rule's"),
             ("summary", Type::Varchar, "what it means"),
             ("detail", Type::Varchar, "what was measured, in a sentence"),
+            ("complete_since", Type::TimestampTz, "from when on all operations are known that `value` is about; NULL where all are"),
         ],
         answer: alerts,
         ..BASE
@@ -303,6 +304,7 @@ fn alerts(engine: &Engine, _: &Arguments) -> Answer {
                 Value::text(format_interval(rule.hold_for_us)),
                 Value::text(rule.summary.as_str()),
                 Value::text(rule.describe(evaluation.value)),
+                alert.complete_since_us.map_or(Value::Null, Value::Time),
             ]
         })
         .collect())

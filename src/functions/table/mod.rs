@@ -18,7 +18,6 @@ mod placeholders;
 pub mod policy;
 pub mod query;
 pub mod retention;
-mod rolled;
 pub mod rows;
 pub mod serve;
 mod status;

@@ -4,12 +4,11 @@ use super::division::{Cut, Division};
 use super::log_query::{LogQuery, Rolled};
 use super::parameters::{Arguments, Named};
 use super::placeholders::{filled, selected};
-use super::rolled::{quantile_bins, quantiles_ns, Parts};
 use crate::calendar::{format_time, Width, Zone, DAY_US, HOUR_US};
 use crate::duckdb::{self, Statement};
 use crate::engine::{self, Shared};
 use crate::rollup::{bin, Known, Plan, Scope};
-use crate::store::{self, Moment, Parameter as Bound};
+use crate::store::{self, quantile_bins, quantiles_ns, Moment, Parameter as Bound, Parts};
 use std::fmt;
 
 /// The column that is text in the log, and JSON for whoever asks.

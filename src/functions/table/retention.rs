@@ -82,6 +82,8 @@ pub const ALL: &[EngineFunction] = &[
             ("expires_before", Type::TimestampTz, "what ended before this goes; NULL where age expires nothing"),
             ("operations", Type::BigInt, "operations in the log on which it decides; for `oplog_max_size` all"),
             ("expired_operations", Type::BigInt, "those that a purge would delete now"),
+            ("held_back_operations", Type::BigInt, "those that only a leap of the clock makes too old: they wait until the clock has been \
+                steady for an hour"),
             ("last_deleted_at", Type::TimestampTz, "when it last deleted any"),
             ("last_deleted_operations", Type::BigInt, "how many those were"),
             ("deleted_operations", Type::BigInt, "how many it has deleted so far"),
@@ -118,15 +120,23 @@ pub const ALL: &[EngineFunction] = &[
     },
     EngineFunction {
         name: "oplog_purge",
-        summary: "Applies retention now; what it deleted, by age and by size.",
+        summary: "Applies retention now; what it deleted, by age and by size. Where the clock has leapt, operations that only this \
+            makes too old may be held back (`FROM oplog_retention()`): `force := true` deletes them too, and has retention go by the \
+            clock from then on.",
         example: "CALL oplog_purge();",
+        named: &[Parameter {
+            name: "force",
+            takes: Type::Boolean,
+            default: "false",
+            meaning: "whether the clock is right, although it leapt",
+        }],
         columns: &[
             ("deleted", Type::BigInt, "operations deleted"),
             ("deleted_by_age", Type::BigInt, "those that were too old"),
             ("deleted_by_size", Type::BigInt, "those that were too many"),
         ],
-        answer: |engine, _| {
-            let purged = engine.purge()?;
+        answer: |engine, arguments| {
+            let purged = engine.purge(arguments.boolean("force").unwrap_or(false))?;
             Ok(vec![vec![
                 Value::Integer((purged.by_age + purged.by_size) as i64),
                 Value::Integer(purged.by_age as i64),
@@ -181,6 +191,7 @@ fn retention(engine: &Engine, _: &Arguments) -> Answer {
         Value::Null,
         Value::Integer(operations as i64),
         Value::Null,
+        Value::Null,
     ];
     size.extend(deleted(&retained.by_size));
     rows.push(size);
@@ -192,6 +203,7 @@ fn counts(standing: &Standing) -> Vec<Value> {
         standing.before_us.map_or(Value::Null, Value::Time),
         Value::Integer(standing.operations as i64),
         Value::Integer(standing.expired as i64),
+        Value::Integer(standing.held_back as i64),
     ];
     values.extend(deleted(&standing.runs));
     values

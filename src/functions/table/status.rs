@@ -5,6 +5,7 @@ use super::engine_function::Arguments;
 use super::rows::{Answer, Value};
 use crate::engine::{Engine, Status};
 use crate::metrics::{Number, Registry, SelfMetrics};
+use crate::retention::LEAP_SHARE_MAX;
 use crate::serve::limits;
 use crate::{history, journal, metrics, queue, spans};
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
     rows.push(number(&own.engine.recorded));
     rows.extend(of_queue(own, &status));
     rows.extend(of_recovery(own, &status));
+    rows.extend(of_retention(own));
     rows.extend(of_spans(own, &status));
     rows.extend(of_metrics(own, engine.registry()));
     rows.extend(of_history(own));
@@ -159,6 +161,21 @@ fn of_recovery(own: &SelfMetrics, status: &Status) -> Vec<Row> {
         ),
         number(&own.lost),
         number(&own.set_aside),
+    ]
+}
+
+fn of_retention(own: &SelfMetrics) -> Vec<Row> {
+    let own = &own.engine;
+    vec![
+        number(&own.purged),
+        number(&own.held_back),
+        (
+            "held_back_share_max",
+            LEAP_SHARE_MAX.to_string(),
+            "ratio",
+            "Share of the operations in the log that retention deletes at most because the clock leapt; beyond it they are held back",
+        ),
+        number(&own.clock_ahead_seconds),
     ]
 }
 

@@ -1,9 +1,8 @@
 //! A question whose answer is put together from rollups and rows: the SQL of its parts.
 
-use super::parameters::Named;
+use super::read::Parameter;
 use crate::calendar::{format_time, HOUR_US};
 use crate::rollup::{bin, middle, names, table, Level, Plan, Scope, COUNTS, SUMS};
-use crate::store::Parameter as Bound;
 
 /// The bucket of a time in microseconds, given as SQL, and what has to be joined for it.
 pub type BucketOf<'a> = &'a dyn Fn(&str) -> (String, String);
@@ -168,8 +167,8 @@ impl Parts<'_> {
     }
 
     /// The values that the SQL uses.
-    pub fn parameters(&self) -> Named {
-        let time = |us: Option<i64>| us.map_or(Bound::Null, Bound::Time);
+    pub fn parameters(&self) -> Vec<(&'static str, Parameter)> {
+        let time = |us: Option<i64>| us.map_or(Parameter::Null, Parameter::Time);
         vec![
             ("since", time(self.plan.since_us)),
             ("until", time(self.plan.until_us)),
