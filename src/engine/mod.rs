@@ -1,6 +1,8 @@
 //! One log's life: it is opened and wired here, answers, moves, and is shut down.
 
 mod alerts;
+mod backup;
+mod check;
 mod close;
 mod command;
 #[allow(clippy::module_inception)]

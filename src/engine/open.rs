@@ -166,6 +166,7 @@ impl Engine {
             writer: Mutex::new(Some(writer)),
             registered,
             serving: Serving::default(),
+            backup: Mutex::default(),
             this: OnceLock::new(),
         };
         engine.interrupt_spans(false);

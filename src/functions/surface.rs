@@ -12,7 +12,8 @@ use super::table::log_query_table::LogQueryTable;
 use super::table::query::Query;
 use super::table::rows::{Answer, Value};
 use super::table::{
-    active, alerts, engine_functions, history, log_queries, parameters, policy, retention, serve,
+    active, alerts, backup, engine_functions, history, log_queries, parameters, policy, retention,
+    serve,
 };
 use super::Session;
 use crate::duckdb::Host;
@@ -55,6 +56,7 @@ pub const SURFACE: &[Section] = &[
         title: "The engine",
         parts: &[
             Part::EngineFunctions(engine_functions::ALL),
+            Part::EngineFunctions(backup::ALL),
             Part::EngineFunctions(&[FUNCTIONS]),
             Part::Scalars(&[version::VERSION]),
         ],
