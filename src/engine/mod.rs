@@ -19,6 +19,7 @@ mod pulse;
 mod recorded;
 mod registry;
 mod relocate;
+mod restore;
 mod retention;
 mod rules;
 mod sampler;

@@ -10,6 +10,7 @@ use super::notes::{describe, keep_private};
 use super::pulse::Pulse;
 use super::registry;
 use super::relocate;
+use super::restore;
 use super::sampler::Sampler;
 use super::serving::Serving;
 use super::shared::Shared;
@@ -261,6 +262,8 @@ fn open_with_journal(
         // Before there is anything in its journal.
         opened.notes.extend(keep_private(log, host));
     }
+    let restored = restore::settle(&opened.store).map_err(OpenError::unusable)?;
+    opened.notes.extend(restored);
     let next_seq = opened.store.next_seq().map_err(OpenError::unusable)?;
     let place = opened.store.place();
     let journaled = match (lock, place.path()) {

@@ -13,10 +13,14 @@ use super::schema;
 use super::store::Store;
 use crate::caller::{self, Watcher};
 use crate::files::{self, FileLayer, FileSystem, Names};
+use crate::record::format_id;
 use std::path::{Path, PathBuf};
 
 /// What the instance that writes a backup may use, besides the log's own.
 const MEMORY_LIMIT: &str = "128MB";
+
+/// When a log was backed up, in microseconds since 1970, until it is opened.
+const BACKED_UP_AT: &str = "backed_up_at_us";
 
 /// A backup that is written and has not got its name yet. It goes with what has it.
 pub struct Draft {
@@ -69,7 +73,9 @@ impl Moment {
         // Where the log was going is none of the copy's business.
         copy.connection.transaction(|new| -> Result<(), Error> {
             remove_mark(new)?;
-            Ok(new.execute(&format!("DELETE FROM meta WHERE key = '{ARRIVING}'"))?)
+            new.execute(&format!("DELETE FROM meta WHERE key = '{ARRIVING}'"))?;
+            let now_us = crate::system::clock::now_us();
+            schema::set_meta(new, BACKED_UP_AT, &now_us.to_string())
         })?;
         copy.operations()
     }
@@ -137,6 +143,30 @@ impl Drop for Draft {
         for path in [wal(&self.path), self.path.clone()] {
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+impl Store {
+    /// When this log was backed up, if it is a backup that nobody has opened yet.
+    pub fn backed_up_at_us(&self) -> Result<Option<i64>, Error> {
+        let text = schema::meta(&self.connection, BACKED_UP_AT)?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    /// Goes on as a log like any other.
+    pub fn forget_backup(&self) -> Result<(), Error> {
+        self.connection.transaction(|log| {
+            Ok(log.execute(&format!("DELETE FROM meta WHERE key = '{BACKED_UP_AT}'"))?)
+        })
+    }
+
+    /// Whether another operation than the one of this id has this number.
+    pub fn has_other(&self, seq: u64, id: u128) -> Result<bool, Error> {
+        let others = self.count(&format!(
+            "SELECT count(*) FROM operation_log WHERE seq = {seq} AND id <> '{}'",
+            format_id(id)
+        ))?;
+        Ok(others > 0)
     }
 }
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import threading
+import time
 
 import duckdb
 import pytest
 
 from harness import connect, record, run_python, start_python
-from harness.ledger import sidecar_of
+from harness.ledger import sidecar_of, status
+from harness.mounts import MOUNTED, can_mount
+from harness.processes import TIMEOUT_SECONDS, environment
 from harness.service import Service
 
 
@@ -127,6 +132,48 @@ def test_a_journal_that_lies_beside_a_restored_log_is_taken_in_once(tmp_path, jo
         session.close()
 
 
+OTHER_LIFE = """
+import sys
+from harness import connect
+session = connect(sys.argv[1])
+session.execute("SET oplog_flush_interval = '1 hour'")
+session.execute("SELECT count(oplog_record({command: 'other life'})) FROM range(300)").fetchall()
+session.execute("SELECT oplog_record({command: 'other life'})").fetchall()
+print("done", flush=True)
+input()
+"""
+
+
+def test_a_journal_of_another_life_of_the_log_is_taken_in_once(tmp_path):
+    """A log goes on from its older backup and is killed, and then its newer backup takes its place: that has other operations
+    under the numbers of those in the journal."""
+    host, older, newer = tmp_path / "app.duckdb", tmp_path / "older.oplog", tmp_path / "newer.oplog"
+    session = connect(host)
+    session.execute("SELECT count(oplog_record({command: 'shared'})) FROM range(100)").fetchall()
+    back_up(session, older)
+    session.execute("SELECT count(oplog_record({command: 'first life'})) FROM range(5000)").fetchall()
+    back_up(session, newer)
+    session.close()
+    shutil.copy(older, sidecar_of(host))
+    with start_python(OTHER_LIFE, host) as child:
+        child.wait_for("done")
+        child.kill()
+    sidecar_of(host).with_name(sidecar_of(host).name + ".wal").unlink()
+    shutil.copy(newer, sidecar_of(host))
+    for look in range(2):
+        session = connect(host)
+        session.execute("CALL oplog_flush()").fetchall()
+        found = dict(session.execute("SELECT command, count(*) FROM operation_log GROUP BY command").fetchall())
+        assert found == {"shared": 100, "first life": 5000, "other life": 301}
+        assert counted(session) == 5401
+        assert failed_checks(session) == {}
+        notes = status(session)["notes"] or ""
+        assert ("the log is the backup of" in notes and "another copy of the log" in notes) == (look == 0)
+        assert status(session)["lost_operations"] == "0"
+        session.close()
+    assert not list(tmp_path.glob("*.spool-*"))
+
+
 def test_a_backup_is_of_one_moment_while_operations_are_recorded(tmp_path):
     session = connect(tmp_path / "app.duckdb")
     session.execute("SET oplog_flush_interval = '10 milliseconds'")
@@ -166,6 +213,64 @@ def test_what_a_killed_backup_leaves_is_removed_by_the_next(tmp_path):
     back_up(session, tmp_path / "copy.oplog")
     session.close()
     assert [file.name for file in tmp_path.iterdir()] == ["copy.oplog"]
+
+
+KILLED = """
+import sys
+from harness import connect
+session = connect(sys.argv[1])
+# It would be a line of its own.
+session.execute("SET enable_progress_bar = false")
+session.execute("SELECT count(oplog_record({command: 'w', metadata: {i: i}})) FROM range(300000) t(i)").fetchall()
+session.execute("CALL oplog_flush()").fetchall()
+print("recorded", flush=True)
+session.execute(f"CALL oplog_backup('{sys.argv[2]}')").fetchall()
+"""
+
+
+def test_a_kill_in_the_middle_of_a_backup_costs_nothing(tmp_path):
+    host, copy = tmp_path / "app.duckdb", tmp_path / "copy.oplog"
+    with start_python(KILLED, host, copy) as child:
+        child.wait_for("recorded")
+        until = time.monotonic() + 30
+        while not list(tmp_path.glob("copy.oplog.new-*")) and time.monotonic() < until:
+            time.sleep(0.001)
+        child.kill()
+    assert list(tmp_path.glob("copy.oplog.new-*")) and not copy.exists()
+    session = connect(host)
+    assert back_up(session, copy) == 300_000
+    assert failed_checks(session) == {}
+    assert [file.name for file in tmp_path.glob("copy*")] == ["copy.oplog"]
+    session.close()
+
+
+FULL = """
+import os, sys, duckdb
+from harness import connect
+session = connect(sys.argv[2])
+session.execute("SET enable_progress_bar = false")
+session.execute("SELECT count(oplog_record({command: 'w', metadata: {i: uuid()}})) FROM range(200000) t(i)").fetchall()
+try:
+    session.execute(f"CALL oplog_backup('{sys.argv[1]}/copy.oplog')").fetchall()
+except duckdb.Error as error:
+    print(error)
+print(os.listdir(sys.argv[1]))
+session.execute("SELECT oplog_record({command: 'goes on'})").fetchall()
+print(session.execute("SELECT count(*) FROM operation_log").fetchall())
+print(session.execute("SELECT value FROM oplog_status() WHERE name = 'notes'").fetchall())
+print(session.execute("SELECT count(*) FROM oplog_check() WHERE status = 'fail'").fetchall())
+"""
+
+
+@pytest.mark.skipif(not can_mount(), reason="no file system of its own can be mounted")
+def test_a_disk_that_is_full_under_a_backup_is_no_matter_of_the_log(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    command = ["unshare", "-rm", "sh", "-c", MOUNTED, str(small), sys.executable, "-c", FULL, str(small), str(tmp_path / "app.duckdb")]
+    ran = subprocess.run(command, env=environment(None), capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    said = ran.stdout.splitlines()
+    assert "oplog_backup: " in said[0] and "No space left" in said[0], (said, ran.stderr)
+    assert said[-4:] == ["[]", "[(200001,)]", "[(None,)]", "[(0,)]"]
 
 
 def test_a_backup_that_is_interrupted_leaves_nothing(tmp_path):
