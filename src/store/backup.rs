@@ -108,7 +108,7 @@ impl Moment {
 impl Draft {
     /// Puts the backup in its place, where there is still nothing.
     pub fn publish(self) -> Result<Backup, Error> {
-        let bytes = std::fs::File::open(&self.path)
+        let bytes = files::open_regular(&self.path, files::Mode::Write)
             .and_then(|file| file.sync_all().and_then(|()| file.metadata()))
             .map_err(|error| self.failed(error))?
             .len();
