@@ -4,7 +4,7 @@
 //! the [`Instance`]. The file is closed and unlocked when the last of them is dropped.
 
 use super::handles::{ConnectionHandle, Database};
-use super::{c_text, ffi, take_text, text_from, Cell, Error, OwnedChunk, Statement};
+use super::{c_text, ffi, take_text, text_from, Cell, Error, OwnedChunk, Rows, Statement};
 use std::sync::Arc;
 
 /// A DuckDB instance of our own.
@@ -169,6 +169,26 @@ impl Appender {
             return Ok(());
         }
         Err(self.error())
+    }
+
+    /// Appends the next rows of a query, which may be another instance's; how many those are, 0 behind the last. They have to
+    /// be of the table's types.
+    pub fn append_next(&mut self, rows: &mut Rows) -> Result<usize, Error> {
+        loop {
+            let Some(chunk) = rows.fetch()? else {
+                return Ok(0);
+            };
+            // SAFETY: both are live; the rows are copied.
+            unsafe {
+                let rows = ffi::duckdb_data_chunk_get_size(chunk.raw);
+                if ffi::duckdb_append_data_chunk(self.raw, chunk.raw) != ffi::DuckDBSuccess {
+                    return Err(self.error());
+                }
+                if rows > 0 {
+                    return Ok(rows as usize);
+                }
+            }
+        }
     }
 
     pub fn finish(self) -> Result<(), Error> {

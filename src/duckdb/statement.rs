@@ -167,7 +167,7 @@ impl Rows {
         }
     }
 
-    fn fetch(&mut self) -> Result<Option<FetchedChunk>, Error> {
+    pub(super) fn fetch(&mut self) -> Result<Option<FetchedChunk>, Error> {
         // SAFETY: the result is live; the chunk becomes ours.
         let raw = unsafe { ffi::duckdb_fetch_chunk(self.result) };
         if !raw.is_null() {
@@ -311,8 +311,8 @@ impl Drop for Rows {
     }
 }
 
-struct FetchedChunk {
-    raw: ffi::duckdb_data_chunk,
+pub(super) struct FetchedChunk {
+    pub(super) raw: ffi::duckdb_data_chunk,
 }
 
 impl Drop for FetchedChunk {

@@ -33,6 +33,8 @@ pub struct Engine {
     /// the log was moved to.
     pub(super) registered: Arc<Mutex<Vec<PathBuf>>>,
     pub(super) serving: Serving,
+    /// Held by whoever writes a backup.
+    pub(super) backup: Mutex<()>,
     /// Itself, for the registry.
     pub(super) this: OnceLock<Weak<Engine>>,
 }

@@ -69,6 +69,10 @@ pub enum Error {
     AlreadyThere { path: PathBuf },
     #[error("{} is the log of another database in this process; give another path", path.display())]
     Taken { path: PathBuf },
+    #[error("a backup of this log is being written already: wait for its end")]
+    BacksUp,
+    #[error("the log belongs to another process, and what is here is only what this one has recorded: call it there")]
+    NotOwner,
     #[error("{log} is on its way to {}, which is in use elsewhere: try again when that is closed", target.display())]
     OnItsWay { log: String, target: PathBuf },
     /// Whoever asked for the move has given up.

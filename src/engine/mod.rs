@@ -1,7 +1,9 @@
 //! One log's life: it is opened and wired here, answers, moves, and is shut down.
 
 mod alerts;
+mod backup;
 mod capacity;
+mod check;
 mod close;
 mod command;
 #[allow(clippy::module_inception)]
@@ -19,6 +21,7 @@ mod pulse;
 mod recorded;
 mod registry;
 mod relocate;
+mod restore;
 mod retention;
 mod rules;
 mod sampler;

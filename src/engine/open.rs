@@ -10,6 +10,7 @@ use super::notes::{describe, keep_private};
 use super::pulse::Pulse;
 use super::registry;
 use super::relocate;
+use super::restore;
 use super::sampler::Sampler;
 use super::serving::Serving;
 use super::shared::Shared;
@@ -177,6 +178,7 @@ impl Engine {
             writer: Mutex::new(Some(writer)),
             registered,
             serving: Serving::default(),
+            backup: Mutex::default(),
             this: OnceLock::new(),
         };
         engine.interrupt_spans(false);
@@ -271,6 +273,8 @@ fn open_with_journal(
         // Before there is anything in its journal.
         opened.notes.extend(keep_private(log, host));
     }
+    let restored = restore::settle(&opened.store).map_err(OpenError::unusable)?;
+    opened.notes.extend(restored);
     let next_seq = opened.store.next_seq().map_err(OpenError::unusable)?;
     let place = opened.store.place();
     let journaled = match (lock, place.path()) {

@@ -3,6 +3,7 @@
 
 use super::error::Error;
 use super::journals::open_journal;
+use super::restore;
 use super::rules::rules;
 use crate::files::{has_spans, OwnerLock};
 use crate::journal::{self, Journal, Recovery};
@@ -108,6 +109,7 @@ impl Transfer {
         Error,
     > {
         settle(source, target)?;
+        restore::settle(target)?;
         let recovery = take_in_journal(target, rules)?;
         let of_target = stored_totals(target)?;
         // What is rolled up moves as it is.

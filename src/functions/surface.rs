@@ -13,7 +13,7 @@ use super::table::log_query_table::LogQueryTable;
 use super::table::query::Query;
 use super::table::rows::{Answer, Value};
 use super::table::{
-    active, alerts, capacity, engine_functions, history, log_queries, parameters, policy,
+    active, alerts, backup, capacity, engine_functions, history, log_queries, parameters, policy,
     retention, serve,
 };
 use super::Session;
@@ -64,6 +64,7 @@ pub const SURFACE: &[Section] = &[
         title: "The engine",
         parts: &[
             Part::EngineFunctions(engine_functions::ALL),
+            Part::EngineFunctions(backup::ALL),
             Part::EngineFunctions(&[FUNCTIONS]),
             Part::Scalars(&[version::VERSION]),
         ],

@@ -10,6 +10,7 @@
 //! The log remembers how far each spool has been taken in. That is stored just after the commit, and a crash in between
 //! shows by the ids, which operations keep: what the log has is passed by.
 
+mod apart;
 mod error;
 mod one;
 mod spools;
@@ -17,6 +18,7 @@ mod taken;
 #[cfg(test)]
 mod tests;
 
+pub use apart::set_apart;
 pub use error::Error;
 pub use spools::Spools;
 

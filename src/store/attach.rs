@@ -74,6 +74,11 @@ pub(super) fn open_beside_again(instance: &Instance, path: &Path) -> Result<Stor
     open_in(instance, &place, There::Database).map_err(|failed| told(&place, failed))
 }
 
+/// Makes a log of an empty file, in an instance of its own.
+pub(super) fn open_alone(path: &Path) -> Result<Store, OpenError> {
+    open_there(&Place::File(path.to_path_buf()), There::Empty)
+}
+
 /// Makes a log under another name and puts it in its place whole, so that a crash leaves none that is half made.
 fn create(instance: &Instance, path: &Path) -> Result<(), OpenError> {
     let new = place::unfinished(path);
@@ -144,6 +149,16 @@ pub fn peek(path: &Path) -> Result<BTreeMap<String, String>, OpenError> {
             path.display()
         ))),
     }
+}
+
+/// Attaches a log that nobody has open to an instance of its own, to be read and left as it is.
+pub(super) fn attach_to_check(path: &Path) -> Result<Connection, Error> {
+    let connection = Instance::open(SETTINGS)?.connect()?;
+    connection.execute(&format!(
+        "SET temp_directory = ''; ATTACH {} AS checked (READ_ONLY); USE checked",
+        quoted(path)?
+    ))?;
+    Ok(connection)
 }
 
 fn no_log(path: &Path) -> OpenError {

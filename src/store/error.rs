@@ -40,6 +40,19 @@ pub enum Error {
         "{target} is a copy of this log: its operations would be there twice; remove it, or give another path"
     )]
     Copy { target: String },
+    #[error("{} is there already, and a backup replaces nothing: give another path", .0.display())]
+    Occupied(PathBuf),
+    #[error(
+        "{} stands beside it and would be taken for a part of the backup: give another path, or move that file away",
+        .0.display()
+    )]
+    Companion(PathBuf),
+    #[error("{} is complete, and a power loss may take it yet: {error}", path.display())]
+    NotSynced {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
     #[error("there are {rules} rules, and {max} are the limit: drop one first")]
     TooManyRules { rules: usize, max: usize },
     #[error("history of {metrics} metrics is kept, and {max} are the limit: CALL oplog_history_drop(name) for one first", max = crate::history::NAMES_MAX)]

@@ -110,6 +110,14 @@ pub(super) fn discard(log: &Connection) -> Result<(), Error> {
     ))?)
 }
 
+/// Forgets where the log went, or was going.
+pub(super) fn remove_mark(log: &Connection) -> Result<(), Error> {
+    Ok(log.execute(&format!(
+        "DELETE FROM meta
+         WHERE key IN ('{MOVING_TO}', '{MOVED_TO}', '{MOVE_ID}', '{MOVE_FROM}', '{MOVE_BELOW}')"
+    ))?)
+}
+
 pub(super) fn random_id(connection: &Connection) -> Result<String, Error> {
     match connection
         .query("SELECT uuid()::VARCHAR")?

@@ -46,7 +46,7 @@ impl Reader {
         Ok(self.connect()?.prepare(sql)?)
     }
 
-    fn connect(&self) -> Result<Connection, Error> {
+    pub(super) fn connect(&self) -> Result<Connection, Error> {
         let connection = self.instance.connect()?;
         connection.execute(&format!("USE {}", self.catalog))?;
         Ok(connection)

@@ -16,8 +16,8 @@ use super::attach::{open_beside, open_beside_again, spill_beside};
 use super::beside::restrict;
 use super::error::{Error, OpenError};
 use super::mark::{
-    discard, new_move_id, random_id, Mark, ARRIVING, LOG_ID, MOVED_FROM, MOVED_TO, MOVE_BELOW,
-    MOVE_FROM, MOVE_ID, MOVING_TO,
+    discard, new_move_id, random_id, remove_mark, Mark, ARRIVING, LOG_ID, MOVED_FROM, MOVED_TO,
+    MOVE_BELOW, MOVE_FROM, MOVE_ID, MOVING_TO,
 };
 use super::place::Place;
 use super::rollup;
@@ -372,13 +372,6 @@ impl Store {
             Place::File(path) => path.to_string_lossy().into_owned(),
         }
     }
-}
-
-fn remove_mark(log: &Connection) -> Result<(), Error> {
-    Ok(log.execute(&format!(
-        "DELETE FROM meta
-         WHERE key IN ('{MOVING_TO}', '{MOVED_TO}', '{MOVE_ID}', '{MOVE_FROM}', '{MOVE_BELOW}')"
-    ))?)
 }
 
 /// Keeps the newest places, and not the one where the log is now.

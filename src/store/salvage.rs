@@ -2,6 +2,7 @@
 
 use super::attach::{attach_read_only, open_unchecked, DAMAGED};
 use super::beside::{free_name, set_aside, wal};
+use super::blocks::is_used;
 use super::damage::{self, Finding};
 use super::error::{Error, OpenError};
 use super::place::Place;
@@ -93,30 +94,12 @@ impl Store {
             return false;
         };
         match damage::look(path) {
-            Ok(Finding::Whole { bad_blocks }) => bad_blocks.iter().any(|block| self.uses(*block)),
+            Ok(Finding::Whole { bad_blocks }) => bad_blocks
+                .iter()
+                .any(|block| is_used(&self.connection, *block)),
             Ok(Finding::NoHeaders | Finding::OtherFormat(_)) => true,
             Err(_) => false,
         }
-    }
-
-    /// Whether a block is in use. Where that cannot be told, it is.
-    fn uses(&self, block: u64) -> bool {
-        let Ok(tables) = schema::tables(&self.connection) else {
-            return true;
-        };
-        let in_data = tables.iter().any(|table| {
-            self.has(&format!(
-                "SELECT count(*) FROM pragma_storage_info('{table}')
-                 WHERE block_id = {block} OR list_contains(additional_block_ids, {block})"
-            ))
-            .unwrap_or(true)
-        });
-        in_data
-            || self
-                .has(&format!(
-                    "SELECT count(*) FROM pragma_metadata_info() WHERE block_id = {block}"
-                ))
-                .unwrap_or(true)
     }
 
     fn has(&self, sql: &str) -> Result<bool, Error> {

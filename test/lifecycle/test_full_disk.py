@@ -6,28 +6,14 @@ size of files, which works anywhere.
 
 from __future__ import annotations
 
-import functools
-import shutil
 import subprocess
 import sys
-import tempfile
 import textwrap
 
 import pytest
 
+from harness.mounts import MOUNTED, can_mount
 from harness.processes import TIMEOUT_SECONDS, environment
-
-MOUNTED = 'mount -t tmpfs -o size=3m oplog "$0" && exec "$@"'
-
-
-@functools.cache
-def can_mount() -> bool:
-    if not shutil.which("unshare"):
-        return False
-    with tempfile.TemporaryDirectory() as directory:
-        tried = subprocess.run(["unshare", "-rm", "sh", "-c", MOUNTED, directory, "true"], capture_output=True)
-    return tried.returncode == 0
-
 
 # `fill()` takes all space of the log, and `free()` gives it back.
 SMALL_FILE_SYSTEM = """

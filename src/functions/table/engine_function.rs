@@ -81,7 +81,7 @@ pub struct EngineFunction {
     /// Those that are given by their names.
     pub named: &'static [Parameter],
     pub columns: &'static [Column],
-    /// What it does beyond reading the log; a file is the one that the first parameter names.
+    /// What it does beyond reading the log; a file is the one that the first of all parameters names.
     pub effects: &'static [Effect],
     /// Refuses arguments that can never be right, before anything is done.
     pub check: fn(&Arguments) -> Result<(), String>,
@@ -236,7 +236,8 @@ impl Effects for EngineTable {
     }
 
     fn file(&self, arguments: &Arguments) -> String {
-        let first = self.function.positional.first();
+        let function = self.function;
+        let first = function.positional.iter().chain(function.named).next();
         first
             .and_then(|parameter| arguments.text(parameter.name))
             .unwrap_or_default()

@@ -12,6 +12,8 @@ pub enum Effect {
     Configures,
     /// It writes the file that it is told, and reads what that holds.
     WritesFile,
+    /// It reads the file that it is told, if it is told one.
+    ReadsFile,
     /// It opens a port.
     Listens,
 }
@@ -20,7 +22,7 @@ pub enum Effect {
 pub trait Effects: Table {
     fn effects(&self) -> &'static [Effect];
 
-    /// The file of [`Effect::WritesFile`].
+    /// The file of [`Effect::WritesFile`] and of [`Effect::ReadsFile`]; "" for none.
     fn file(&self, _: &Self::Bound) -> String {
         String::new()
     }
@@ -89,17 +91,8 @@ fn permit(context: &Context, effect: Effect, file: &str) -> Result<(), String> {
              before that"
                 .into(),
         ),
-        Effect::WritesFile if !context.is_on("enable_external_access") => {
-            // The engine reads some beginnings of a path as something else than a name.
-            let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
-            context.check_file(&path.to_string_lossy()).map_err(|error| {
-                format!(
-                    "this session may not write {} (enable_external_access is off): give a path that \
-                     allowed_directories or allowed_paths let pass ({error})",
-                    path.display()
-                )
-            })
-        }
+        Effect::WritesFile => permit_file(context, "write", file),
+        Effect::ReadsFile if !file.is_empty() => permit_file(context, "read", file),
         Effect::Listens if !context.is_on("enable_external_access") => Err(
             "this session may not open a port (enable_external_access is off): call it before external access is \
              switched off"
@@ -107,4 +100,19 @@ fn permit(context: &Context, effect: Effect, file: &str) -> Result<(), String> {
         ),
         _ => Ok(()),
     }
+}
+
+fn permit_file(context: &Context, verb: &str, file: &str) -> Result<(), String> {
+    if context.is_on("enable_external_access") {
+        return Ok(());
+    }
+    // The engine reads some beginnings of a path as something else than a name.
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    context.check_file(&path.to_string_lossy()).map_err(|error| {
+        format!(
+            "this session may not {verb} {} (enable_external_access is off): give a path that allowed_directories or \
+             allowed_paths let pass ({error})",
+            path.display()
+        )
+    })
 }
