@@ -34,11 +34,12 @@ pub(super) fn completed(path: &Path) -> Option<(Store, String)> {
     let Ok(Finding::Whole { bad_blocks }) = damage::look(path) else {
         return None;
     };
-    if bad_blocks.is_empty() || bad_blocks.len() > BLOCKS_MAX {
+    let torn = present(path, bad_blocks).ok()?;
+    if torn.is_empty() || torn.len() > BLOCKS_MAX {
         return None;
     }
     let mut sealed = Vec::new();
-    for block in bad_blocks {
+    for block in torn {
         match seal(path, block) {
             Ok(Some(block)) => sealed.push(block),
             _ => {
@@ -61,6 +62,14 @@ pub(super) fn completed(path: &Path) -> Option<(Store, String)> {
             None
         }
     }
+}
+
+/// Those of the blocks that are in the file. Free ones at its end are cut off when a checkpoint is over, and its header counts them
+/// all the same; whether one is missing that is in use shows when the tables are read.
+fn present(path: &Path, mut blocks: Vec<u64>) -> io::Result<Vec<u64>> {
+    let bytes = std::fs::metadata(path)?.len();
+    blocks.retain(|block| HEADERS_BYTES as u64 + (block + 1) * BLOCK_BYTES as u64 <= bytes);
+    Ok(blocks)
 }
 
 /// What was damaged is damaged as it was.

@@ -42,7 +42,11 @@ class Child:
         self.process = process
 
     def wait_for(self, line: str) -> None:
-        actual = self.process.stdout.readline().rstrip("\n")
+        actual = self.process.stdout.readline()
+        # Where a statement takes long, DuckDB draws its progress, and ends the line.
+        while actual == "\n":
+            actual = self.process.stdout.readline()
+        actual = actual.rstrip("\n")
         assert actual == line, f"the child said {actual!r}, not {line!r} (exit code {self.process.poll()})"
 
     def go_on(self) -> None:
