@@ -1,6 +1,6 @@
 -- Which operations ran, newest first?
 SELECT *
-FROM operation_log
+FROM {operations}
 WHERE {filters}
 ORDER BY timestamp DESC, seq DESC
 LIMIT $max_rows OFFSET $skip_rows;

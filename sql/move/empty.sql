@@ -6,3 +6,5 @@ DELETE FROM retention_runs;
 DELETE FROM spools;
 DELETE FROM history_1m;
 DELETE FROM history_1h;
+DELETE FROM archive_runs;
+DELETE FROM archive_files;

@@ -27,6 +27,13 @@ WHERE theirs.name NOT IN (SELECT name FROM history_metrics);
 
 INSERT INTO retention_runs SELECT * FROM {old}.retention_runs;
 
+-- Where operations go is in force like a setting; the files of both logs are known.
+DELETE FROM archive;
+INSERT INTO archive SELECT * FROM {old}.archive;
+INSERT INTO archive_runs SELECT * FROM {old}.archive_runs;
+INSERT INTO archive_files SELECT * FROM {old}.archive_files AS theirs
+WHERE theirs.file NOT IN (SELECT file FROM archive_files);
+
 -- Names of spools are unique, wherever they stand.
 INSERT INTO spools SELECT * FROM {old}.spools AS theirs
 WHERE theirs.name NOT IN (SELECT name FROM spools);

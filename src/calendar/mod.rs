@@ -11,7 +11,7 @@ mod zone;
 
 pub use buckets::{Buckets, Width, BUCKETS_MAX};
 pub use interval::{format_interval, parse_interval_us, Interval};
-pub use text::{format_local_time, format_time, parse as parse_time};
+pub use text::{format_date, format_local_time, format_time, parse as parse_time};
 pub use unread::Unread;
 pub use zone::Zone;
 

@@ -212,6 +212,13 @@ pub fn format_time(micros: i64) -> String {
     }
 }
 
+/// The day of a time, in UTC.
+pub fn format_date(micros: i64) -> String {
+    let mut day = format_local_time(micros);
+    day.truncate(day.find(['T', ' ']).unwrap_or(day.len()));
+    day
+}
+
 /// A local time, without a zone.
 pub fn format_local_time(micros: i64) -> String {
     civil(micros).map_or_else(|text| text, written)

@@ -4,7 +4,7 @@ use super::error::Error;
 use crate::alerts::{Rule, RuleChange};
 use crate::retention::{RetentionChange, RetentionRule};
 use crate::settings::{Setting, Value};
-use crate::store::Purged;
+use crate::store::{Archive, Purged};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
@@ -28,6 +28,8 @@ pub enum Command {
         Sender<Result<RetentionRule, Error>>,
     ),
     DropRetentionRule(String, Sender<Result<(), Error>>),
+    /// Has operations archived before retention deletes them, or no longer.
+    SetArchive(Option<Archive>, Sender<Result<(), Error>>),
     /// Has a metric sampled.
     KeepHistory(String, Sender<Result<(), Error>>),
     /// Samples it no longer; how many samples of it went, none where it was not named.

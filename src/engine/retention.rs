@@ -6,7 +6,7 @@ use super::error::Error;
 use super::shared::Shared;
 use crate::locks::lock;
 use crate::retention::{RetentionChange, RetentionRule};
-use crate::store::{Purged, Retained};
+use crate::store::{Archive, ArchiveFile, Purged, Retained};
 use std::time::Instant;
 
 impl Shared {
@@ -26,7 +26,19 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Where operations are archived, and the files so far.
+    pub fn archived(&self) -> Result<(Option<Archive>, Vec<ArchiveFile>), Error> {
+        self.begin(|| Ok(self.reader()?.archived(&self.callers)?))
+    }
+}
+
 impl Engine {
+    /// Has operations archived from now on, or no longer.
+    pub fn set_archive(&self, archive: Option<Archive>) -> Result<(), Error> {
+        self.ask(|reply| Command::SetArchive(archive, reply))?
+    }
+
     /// Runs retention now; `force` by the wall clock, which is believed from then on.
     pub fn purge(&self, force: bool) -> Result<Purged, Error> {
         self.shared.flush()?;

@@ -19,6 +19,16 @@ pub struct Relation {
     answer: fn() -> Answer,
 }
 
+impl Relation {
+    /// The function that answers for it, where one does.
+    pub fn function(&self) -> Option<&'static str> {
+        match (self.answer)() {
+            Answer::Function(name) => Some(name),
+            Answer::Query(_) => None,
+        }
+    }
+}
+
 pub const ALL: &[Relation] = &[
     Relation {
         name: "operation_log",
@@ -26,6 +36,12 @@ pub const ALL: &[Relation] = &[
                   the function `operation_log()` has no rival.",
         columns: Columns::Log,
         answer: || Answer::Function("operation_log"),
+    },
+    Relation {
+        name: "oplog.archive",
+        meaning: "every operation of log and archive, each once: `operation_log` with what `oplog_archive_set` has had written to files.",
+        columns: Columns::Log,
+        answer: || Answer::Function("operation_archive"),
     },
     Relation {
         name: "oplog.engine",

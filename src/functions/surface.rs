@@ -13,8 +13,8 @@ use super::table::log_query_table::LogQueryTable;
 use super::table::query::Query;
 use super::table::rows::{Answer, Value};
 use super::table::{
-    active, alerts, backup, capacity, engine_functions, history, log_queries, parameters, policy,
-    retention, serve,
+    active, alerts, archive, backup, capacity, engine_functions, history, log_queries, parameters,
+    policy, retention, serve,
 };
 use super::Session;
 use crate::duckdb::Host;
@@ -58,7 +58,10 @@ pub const SURFACE: &[Section] = &[
     },
     Section {
         title: "Retention",
-        parts: &[Part::EngineFunctions(retention::ALL)],
+        parts: &[
+            Part::EngineFunctions(retention::ALL),
+            Part::EngineFunctions(archive::ALL),
+        ],
     },
     Section {
         title: "The engine",
@@ -315,7 +318,7 @@ fn relation_row(section: &str, relation: &Relation, engine: &Engine) -> Result<V
                 .map(|(name, type_name, meaning)| texts([name, type_name, meaning]))
                 .collect()
         }
-        of_log => match log_queries::named(relation.name) {
+        of_log => match relation.function().and_then(log_queries::named) {
             Some(log_query) => columns_of(log_query, of_log, engine)?,
             None => Vec::new(),
         },

@@ -246,6 +246,7 @@ fn open_in(instance: &Instance, place: &Place, there: There) -> Result<Store, Fa
             segments,
             rolls: Rolls::default(),
             rows_left_by_size_purge: None,
+            unarchived: None,
         }),
         Err(failed) => {
             // The instance may be another log's too.

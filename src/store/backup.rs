@@ -74,6 +74,8 @@ impl Moment {
         copy.connection.transaction(|new| -> Result<(), Error> {
             remove_mark(new)?;
             new.execute(&format!("DELETE FROM meta WHERE key = '{ARRIVING}'"))?;
+            // A run that goes on is the original's, and so are its files.
+            new.execute("DELETE FROM archive_runs")?;
             let now_us = crate::system::clock::now_us();
             schema::set_meta(new, BACKED_UP_AT, &now_us.to_string())
         })?;

@@ -29,6 +29,7 @@ const UNIQUE: &[(&str, &str)] = &[
     ("alert_rules", "name"),
     ("retention_rules", "name"),
     ("history_metrics", "name"),
+    ("archive_files", "file"),
     ("rollup_keys", "key"),
 ];
 

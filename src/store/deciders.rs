@@ -1,5 +1,6 @@
 //! Which rule or setting decides how long an operation is kept, as SQL.
 
+use super::archive::archive;
 use super::error::Error;
 use super::matching::matches;
 use super::retention_rules::rules;
@@ -55,18 +56,21 @@ impl Deciders {
         policy: &RetentionPolicy,
         now_us: i64,
     ) -> Result<Self, Error> {
+        // What is archived goes a whole period at a time.
+        let every_us = archive(connection)?.map_or(1, |archive| archive.every_us);
+        let whole = |before_us: i64| before_us.div_euclid(every_us).saturating_mul(every_us);
         let rules = in_order(rules(connection)?, now_us).into_iter();
         let mut deciders: Vec<Decider> = rules
             .map(|(rule, before_us)| Decider {
                 by: DecidedBy::Rule(rule),
-                before_us,
+                before_us: before_us.map(whole),
             })
             .collect();
         for (by, keep_us) in [
             (DecidedBy::Retention, policy.retention_us),
             (DecidedBy::ErrorRetention, policy.error_retention_us),
         ] {
-            let before_us = keep_us.map(|keep_us| now_us.saturating_sub(keep_us));
+            let before_us = keep_us.map(|keep_us| whole(now_us.saturating_sub(keep_us)));
             deciders.push(Decider { by, before_us });
         }
         Ok(Self(deciders))

@@ -57,6 +57,16 @@ pub enum Error {
     TooManyRules { rules: usize, max: usize },
     #[error("history of {metrics} metrics is kept, and {max} are the limit: CALL oplog_history_drop(name) for one first", max = crate::history::NAMES_MAX)]
     TooManyHistories { metrics: usize },
+    #[error("the log is in memory, which has no archive: CALL oplog_open(path) first")]
+    InMemory,
+    #[error("the archive's folder {} is not there: bring it back, or ask without the archive", path.display())]
+    NoArchive { path: PathBuf },
+    #[error("{} got {written} of {operations} operations: nothing is deleted", path.display())]
+    NotArchived {
+        path: PathBuf,
+        operations: i64,
+        written: i64,
+    },
     /// A rule that cannot be as it was asked for, or is not there.
     #[error("{0}")]
     Rule(String),

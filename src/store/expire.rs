@@ -1,5 +1,6 @@
 //! What is too old: by which rule or setting, how much of that there is, and its end.
 
+use super::archive::Archiving;
 use super::deciders::{DecidedBy, Decider, Deciders, RetentionPolicy};
 use super::error::Error;
 use super::place::Place;
@@ -13,6 +14,7 @@ use crate::retention::waits_for_clock;
 
 const EXPIRING: &str = include_str!("../../sql/retention/expiring.sql");
 const COUNT_EXPIRED: &str = include_str!("../../sql/retention/count_expired.sql");
+const EXPIRED: &str = include_str!("../../sql/retention/expired.sql");
 const EXPIRE: &str = include_str!("../../sql/retention/expire.sql");
 const STANDINGS: &str = include_str!("../../sql/retention/standings.sql");
 
@@ -118,21 +120,39 @@ impl Store {
         // What goes is counted before.
         self.roll_before_purge(deciders.before_us(), 0)?;
         let tables = self.tables();
-        match self.place {
-            Place::File(_) => self
-                .connection
-                .transaction(|connection| expire(connection, &tables, &deciders, times)),
+        if self.place == Place::Memory {
             // Its tables stand in several databases, and a transaction changes one.
-            Place::Memory => expire(&self.connection, &tables, &deciders, times),
+            return expire(&self.connection, &tables, &deciders, times, None);
         }
+        let archiving = self.archiving(&deciders)?;
+        let archiving = archiving.as_ref();
+        let expired = self
+            .connection
+            .transaction(|connection| expire(connection, &tables, &deciders, times, archiving));
+        if expired.is_err() && archiving.is_some() {
+            // What is left of it goes now, or before the next one.
+            let _ = self.end_unfinished();
+        }
+        expired
+    }
+
+    /// A run that archives what goes, if it is archived and anything goes.
+    fn archiving(&mut self, deciders: &Deciders) -> Result<Option<Archiving>, Error> {
+        if self.archive()?.is_none() || self.count_decided(deciders)? == 0 {
+            return Ok(None);
+        }
+        self.begin_archiving()
     }
 
     /// How many operations would go at that time.
     pub fn count_expired(&self, policy: &RetentionPolicy, now_us: i64) -> Result<u64, Error> {
-        let deciders = Deciders::of(&self.connection, policy, now_us)?;
+        self.count_decided(&Deciders::of(&self.connection, policy, now_us)?)
+    }
+
+    fn count_decided(&self, deciders: &Deciders) -> Result<u64, Error> {
         let mut operations = 0;
         for table in self.tables() {
-            let expired = Expired::find(&self.connection, &table, &deciders)?;
+            let expired = Expired::find(&self.connection, &table, deciders)?;
             let counted = expired.into_iter().flat_map(|expired| expired.counted);
             operations += counted.map(|(_, operations, _)| operations).sum::<u64>();
             self.connection.execute(FORGET)?;
@@ -146,6 +166,7 @@ fn expire(
     tables: &[String],
     deciders: &Deciders,
     (now_us, believed_us): (i64, i64),
+    archiving: Option<&Archiving>,
 ) -> Result<u64, Error> {
     let mut deleted = vec![(0, i64::MIN); deciders.0.len()];
     for table in tables {
@@ -154,6 +175,11 @@ fn expire(
                 let (all, newest) = &mut deleted[position];
                 *all += operations;
                 *newest = newest_us.max(*newest);
+            }
+            if let Some(archiving) = archiving {
+                let rows = deciders.fill(EXPIRED).replace("{table}", table);
+                let rows = rows.replace("{latest_us}", &expired.before_us.to_string());
+                archiving.write(connection, rows.trim(), now_us)?;
             }
             bound(connection, EXPIRE, (table, deciders), expired.before_us)?.execute()?;
         }

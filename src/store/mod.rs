@@ -6,6 +6,7 @@
 mod alert_metrics;
 mod alerts;
 mod append;
+mod archive;
 mod attach;
 mod backup;
 mod beside;
@@ -46,6 +47,7 @@ mod torn;
 mod totals;
 
 pub use alert_metrics::Measured;
+pub use archive::{Archive, ArchiveFile};
 pub use attach::{peek, MEMORY_LIMIT};
 pub use backup::Backup;
 pub use beside::restrict;

@@ -48,15 +48,19 @@ impl Store {
         now_us: i64,
         believed_us: i64,
     ) -> Result<Purged, Error> {
-        let by_age = self.expire(policy, now_us, believed_us)?;
-        if by_age > 0 {
+        let expired = self.expire(policy, now_us, believed_us);
+        if matches!(expired, Ok(1..)) {
             self.checkpoint_after_purge();
         }
+        // The limit holds also while nothing can be archived.
         let by_size = self.purge_by_size(self.max_bytes(policy), now_us)?;
         if wal_bytes(&self.place) > WAL_BYTES_QUIET {
             self.checkpoint_after_purge();
         }
-        Ok(Purged { by_age, by_size })
+        Ok(Purged {
+            by_age: expired?,
+            by_size,
+        })
     }
 
     pub(super) fn max_bytes(&self, policy: &RetentionPolicy) -> u64 {
@@ -98,21 +102,20 @@ impl Store {
             let excess = rows - (rows as f64 * keep_share) as u64;
             let border = self.count(&OLDEST.replace("{excess}", &excess.to_string()))?;
             self.roll_before_purge(i64::MIN, border)?;
-            deleted = self
-                .connection
-                .transaction(|connection| -> Result<_, Error> {
-                    note_missing(connection, "operation_log", &format!("seq <= {border}"))?;
-                    let purge = format!("DELETE FROM operation_log WHERE seq <= {border}");
-                    let deleted = count(connection, &purge)?;
-                    note_run(connection, now_us, (BY_SIZE, None), deleted)?;
-                    Ok(deleted)
-                })?;
+            let is_urgent = is_urgent(used, max_bytes);
+            deleted = self.archived(border, is_urgent, now_us, |connection| {
+                note_missing(connection, "operation_log", &format!("seq <= {border}"))?;
+                let purge = format!("DELETE FROM operation_log WHERE seq <= {border}");
+                let deleted = count(connection, &purge)?;
+                note_run(connection, now_us, (BY_SIZE, None), deleted)?;
+                Ok(deleted)
+            })?;
             self.rows_left_by_size_purge = Some(rows.saturating_sub(deleted));
             self.checkpoint_after_purge();
         }
         // Large rows fill a file long before they fill a row group.
         let used = self.used_bytes()?;
-        if used as f64 > max_bytes as f64 * REWRITE_FROM {
+        if is_urgent(used, max_bytes) {
             let left = rows.saturating_sub(deleted);
             deleted += self.keep_newest(max_bytes, used, left, now_us)?;
             self.checkpoint_after_purge();
@@ -152,27 +155,65 @@ impl Store {
             return Err(Error::NoTable);
         };
         let make = made.replacen("operation_log", KEPT, 1);
-        let kept = self
-            .connection
-            .transaction(|connection| -> Result<_, Error> {
-                connection.execute(&make)?;
-                let kept = count(
-                    connection,
-                    &format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}"),
-                )?;
-                connection.execute(&format!(
-                    "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
-                ))?;
-                note_run(
-                    connection,
-                    now_us,
-                    (BY_SIZE, None),
-                    rows.saturating_sub(kept),
-                )?;
-                Ok(kept)
-            })?;
+        let kept = self.archived(border as u64, true, now_us, |connection| {
+            note_missing(connection, "operation_log", &format!("seq <= {border}"))?;
+            connection.execute(&make)?;
+            let kept = count(
+                connection,
+                &format!("INSERT INTO {KEPT} SELECT * FROM operation_log WHERE seq > {border}"),
+            )?;
+            connection.execute(&format!(
+                "DROP TABLE operation_log; ALTER TABLE {KEPT} RENAME TO operation_log"
+            ))?;
+            note_run(
+                connection,
+                now_us,
+                (BY_SIZE, None),
+                rows.saturating_sub(kept),
+            )?;
+            Ok(kept)
+        })?;
         self.rows_left_by_size_purge = None;
         Ok(rows.saturating_sub(kept))
+    }
+
+    /// Deletes the operations up to a `seq`, in a transaction that archives them before, if they are archived. Where that cannot be
+    /// and it is urgent, they go all the same: a log that grows without end would fill the disk of its service.
+    fn archived(
+        &mut self,
+        border: u64,
+        is_urgent: bool,
+        now_us: i64,
+        delete: impl Fn(&Connection) -> Result<u64, Error>,
+    ) -> Result<u64, Error> {
+        if self.archive()?.is_none() {
+            return self.connection.transaction(delete);
+        }
+        let rows = format!("FROM operation_log AS operation WHERE seq <= {border}");
+        let archived = match self.begin_archiving() {
+            Ok(archiving) => self.connection.transaction(|connection| {
+                if let Some(archiving) = &archiving {
+                    archiving.write(connection, &rows, now_us)?;
+                }
+                delete(connection)
+            }),
+            Err(error) => Err(error),
+        };
+        let Err(error) = archived else {
+            return archived;
+        };
+        let _ = self.end_unfinished();
+        if !is_urgent {
+            return Err(error);
+        }
+        let deleted = self.connection.transaction(delete)?;
+        self.unarchived = Some(error.to_string());
+        Ok(deleted)
+    }
+
+    /// Why operations were deleted without being archived since this was last asked.
+    pub fn take_unarchived(&mut self) -> Option<String> {
+        self.unarchived.take()
     }
 
     pub(super) fn count(&self, sql: &str) -> Result<u64, Error> {
@@ -188,6 +229,11 @@ impl Store {
     }
 }
 
+/// Whether a log is so much larger than it may be that space has to be made, whatever that takes.
+fn is_urgent(used: u64, max_bytes: u64) -> bool {
+    used as f64 > max_bytes as f64 * REWRITE_FROM
+}
+
 /// Notes that rows are about to be deleted, whatever their age.
 pub(super) fn note_missing(connection: &Connection, table: &str, which: &str) -> Result<(), Error> {
     let newest = format!("SELECT max(epoch_us(timestamp)) FROM {table} WHERE {which}");
@@ -201,7 +247,7 @@ pub(super) fn note_missing(connection: &Connection, table: &str, which: &str) ->
 const KEPT: &str = "operation_log_kept";
 
 /// What a row takes, as SQL: its texts, and about what all the rest does.
-fn row_bytes() -> String {
+pub(super) fn row_bytes() -> String {
     let texts = Field::stored().iter().filter(|field| {
         matches!(
             field.kind(),

@@ -16,6 +16,7 @@ const VERSIONS: &[&str] = &[
     include_str!("../../sql/schema/0007_rollups.sql"),
     include_str!("../../sql/schema/0008_retention_rules.sql"),
     include_str!("../../sql/schema/0009_history.sql"),
+    include_str!("../../sql/schema/0010_archives.sql"),
 ];
 
 /// In the metadata of earlier logs there can be what DuckDB's JSON does not read.

@@ -29,6 +29,8 @@ pub struct Store {
     pub(super) rolls: Rolls,
     /// How many rows the last purge by size left.
     pub(super) rows_left_by_size_purge: Option<u64>,
+    /// Why operations were deleted without being archived.
+    pub(super) unarchived: Option<String>,
 }
 
 impl Store {

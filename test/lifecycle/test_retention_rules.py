@@ -303,7 +303,7 @@ def test_a_log_of_version_7_goes_on_with_what_was_deleted(tmp_path):
         session.execute("CALL oplog_purge()")
     with duckdb.connect(str(sidecar_of(path))) as plain:
         plain.execute("DROP TABLE retention_rules")
-        for table in ("history_1m", "history_1h", "history_metrics"):
+        for table in ("history_1m", "history_1h", "history_metrics", "archive", "archive_runs", "archive_files"):
             plain.execute(f"DROP TABLE {table}")
         plain.execute("ALTER TABLE retention_runs DROP COLUMN rule")
         plain.execute("UPDATE meta SET value = '7' WHERE key = 'schema_version'")

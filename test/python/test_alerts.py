@@ -107,7 +107,7 @@ def test_a_log_of_an_earlier_version_gets_the_rules(connect, host):
     session.close()
     with duckdb.connect(str(host.with_name(host.name + ".oplog"))) as plain:
         later = plain.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'rollup%' OR table_name LIKE 'history%' OR table_name = 'retention_rules'"
+            "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'rollup%' OR table_name LIKE 'history%' OR table_name LIKE 'archive%' OR table_name = 'retention_rules'"
         ).fetchall()
         plain.execute("ALTER TABLE retention_runs DROP COLUMN rule")
         for (table,) in [("alert_rules",), *later]:

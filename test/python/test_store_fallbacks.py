@@ -71,7 +71,7 @@ def test_a_log_of_a_newer_version_is_left_alone(connect, host):
         assert commands_in_log(session) == ["in memory"]
         assert status(session, "role") == "fallback"
         notes = status(session, "notes")
-        assert "has schema version 99, written by a newer oplog; this one knows versions up to 9" in notes
+        assert "has schema version 99, written by a newer oplog; this one knows versions up to 10" in notes
     assert sidecar_of(host).read_bytes() == before
 
 
@@ -96,7 +96,7 @@ def test_a_log_of_an_older_version_is_brought_up_to_date(connect, host):
     assert session.execute("SELECT deleted_operations FROM oplog_retention()").fetchall() == [(0,)] * 3
     session.close()
     with duckdb.connect(str(sidecar_of(host)), read_only=True) as plain:
-        assert plain.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall() == [("9",)]
+        assert plain.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall() == [("10",)]
 
 
 def test_a_log_that_another_process_has_is_not_touched(connect, tmp_path, monkeypatch):

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 
 /// What a change did that could not be stored.
 const RULE: &str = "a rule could not be stored";
+const ARCHIVE: &str = "where to archive could not be stored";
 const HISTORY: &str = "what is to have a history could not be stored";
 
 /// How often retention looks.
@@ -268,6 +269,10 @@ impl Writer<'_> {
             }
             Command::DropRetentionRule(name, reply) => {
                 let _ = reply.send(self.change(RULE, |store| store.drop_retention_rule(&name)));
+            }
+            Command::SetArchive(archive, reply) => {
+                let _ =
+                    reply.send(self.change(ARCHIVE, |store| store.set_archive(archive.as_ref())));
             }
             Command::KeepHistory(name, reply) => {
                 let _ = reply.send(self.change(HISTORY, |store| store.keep_history(&name)));

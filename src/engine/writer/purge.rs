@@ -29,6 +29,11 @@ impl Writer<'_> {
             .and_then(|()| Ok(self.make_periods(believed_us)?))
             .and_then(|()| Ok(self.delete(believed_us, wall_us, leap)?));
         self.note_run(wall_us, leap, outcome.as_ref());
+        if let Some(error) = self.store.take_unarchived() {
+            self.shared.note(format!(
+                "operations were deleted without being archived, since the log was too large: {error}"
+            ));
+        }
         // A checkpoint that failed may be the end of the engine, whatever came of the rest.
         self.look_after_store(&"a purge");
         let (purged, _) = outcome?;

@@ -3,7 +3,9 @@
 use super::analyses;
 use super::division::Division;
 use super::log_query::{Columns, LogQuery, Rolled, BASE};
-use super::parameters::{Parameter, Role, BUCKET, BY, METRIC, PERIOD, SINCE, TIMEZONE, UNTIL};
+use super::parameters::{
+    Parameter, Role, ARCHIVE, BUCKET, BY, METRIC, PERIOD, SINCE, TIMEZONE, UNTIL,
+};
 use crate::duckdb::TypeId;
 use crate::record::Field;
 
@@ -29,6 +31,16 @@ pub const ALL: &[LogQuery] = &[
         ..BASE
     },
     LogQuery {
+        name: "operation_archive",
+        summary: "Every operation of log and archive, in no particular order: what the relation `oplog.archive` stands for. Each is there \
+            once.",
+        example: "SELECT count(*) FROM operation_archive();",
+        filters: false,
+        archive: true,
+        sql: include_str!("../../../sql/functions/operation_archive.sql"),
+        ..BASE
+    },
+    LogQuery {
         name: "oplog_operations",
         summary: "Operations, newest first.",
         example: "FROM oplog_operations(command := 'import', period := '24h', max_rows := 20);",
@@ -38,6 +50,7 @@ pub const ALL: &[LogQuery] = &[
             PERIOD,
             rows("max_rows", i64::MAX, "rows to give at most"),
             rows("skip_rows", 0, "rows to skip first"),
+            ARCHIVE,
         ],
         sql: include_str!("../../../sql/functions/oplog_operations.sql"),
         ..BASE

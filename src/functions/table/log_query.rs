@@ -25,6 +25,8 @@ pub struct LogQuery {
     pub positional: &'static [Parameter],
     pub named: &'static [Parameter],
     pub filters: bool,
+    /// Whether it always reads the archive too.
+    pub archive: bool,
     /// The time range where none is given; none for everything.
     pub default_period: Option<&'static str>,
     pub default_by: &'static [&'static str],
@@ -75,6 +77,7 @@ impl LogQuery {
             ) => default.to_string(),
             ("by", _) if !self.default_by.is_empty() => format!("'{}'", self.default_by.join(",")),
             (_, Role::Id) => "required".into(),
+            (_, Role::Archive) => "false".into(),
             _ => String::new(),
         }
     }
@@ -101,6 +104,7 @@ pub const BASE: LogQuery = LogQuery {
     positional: &[],
     named: &[],
     filters: true,
+    archive: false,
     default_period: None,
     default_by: &[],
     division: Division::Whole,

@@ -3,6 +3,7 @@
 pub mod active;
 pub mod alerts;
 mod analyses;
+pub mod archive;
 pub mod backup;
 mod blocks;
 pub mod capacity;

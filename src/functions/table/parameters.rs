@@ -37,6 +37,8 @@ pub enum Role {
     Rows { default: i64 },
     /// The width of a time bucket.
     Bucket,
+    /// Whether operations of the archive are read too.
+    Archive,
     /// The id of an operation, which the SQL uses as `$name`. Any type will do: 1.5.6 casts no text to UUID here.
     Id,
 }
@@ -103,6 +105,12 @@ pub const BUCKET: Parameter = Parameter {
     type_id: TypeId::Varchar,
     role: Role::Bucket,
     meaning: "width of a bucket, such as '1m', '1d', '1w' or '1 month'; by default one that gives about 60",
+};
+pub const ARCHIVE: Parameter = Parameter {
+    name: "archive",
+    type_id: TypeId::Boolean,
+    role: Role::Archive,
+    meaning: "whether to read the archive too: what retention has deleted, and oplog_archive_set has written to files before",
 };
 pub const METRIC: Parameter = filter(
     "metric",
@@ -232,6 +240,7 @@ pub struct Arguments {
     pub filtered: Vec<&'static str>,
     /// Where it is not the session's.
     pub timezone: Option<Zone>,
+    pub archive: bool,
 }
 
 impl Arguments {
@@ -307,6 +316,7 @@ impl Arguments {
                     }
                     arguments.bound.push((name, Bound::Integer(rows)));
                 }
+                (Role::Archive, Bound::Integer(given)) => arguments.archive = given != 0,
                 (Role::Id, Bound::Text(text)) => {
                     arguments.bound.push((name, Bound::Text(id(name, text)?)));
                 }
@@ -402,6 +412,7 @@ pub fn from_call(
         (Role::Time, _) => Bound::Time(time(parameter.name, value.time_cell(), zone)?),
         (_, TypeId::Double) => Bound::Double(value.double()),
         (_, TypeId::BigInt) => Bound::Integer(value.int64()),
+        (_, TypeId::Boolean) => Bound::Integer(value.boolean().into()),
         _ => Bound::Text(
             value
                 .text()
@@ -427,6 +438,12 @@ pub fn from_text(parameter: &Parameter, text: &str) -> Result<Bound, String> {
         (_, TypeId::BigInt) => (
             text.parse().ok().map(Bound::Integer),
             "give a whole number of 0 or more",
+        ),
+        (_, TypeId::Boolean) => (
+            text.parse()
+                .ok()
+                .map(|given: bool| Bound::Integer(given.into())),
+            "give true or false",
         ),
         _ => (Some(Bound::Text(text.to_owned())), ""),
     };

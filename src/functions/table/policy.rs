@@ -10,7 +10,7 @@ use crate::functions::Session;
 pub enum Effect {
     /// It changes what holds for every session.
     Configures,
-    /// It writes the file that it is told, and reads what that holds.
+    /// It writes the file or folder that it is told, and reads what that holds; nothing where it is told none.
     WritesFile,
     /// It reads the file that it is told, if it is told one.
     ReadsFile,
@@ -91,7 +91,7 @@ fn permit(context: &Context, effect: Effect, file: &str) -> Result<(), String> {
              before that"
                 .into(),
         ),
-        Effect::WritesFile => permit_file(context, "write", file),
+        Effect::WritesFile if !file.is_empty() => permit_file(context, "write", file),
         Effect::ReadsFile if !file.is_empty() => permit_file(context, "read", file),
         Effect::Listens if !context.is_on("enable_external_access") => Err(
             "this session may not open a port (enable_external_access is off): call it before external access is \

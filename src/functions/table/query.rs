@@ -11,6 +11,9 @@ use crate::rollup::{bin, Known, Plan, Scope};
 use crate::store::{self, quantile_bins, quantiles_ns, Moment, Parameter as Bound, Parts};
 use std::fmt;
 
+/// What operations are read from, save where the archive is asked for.
+const LOG: &str = "operation_log";
+
 /// The column that is text in the log, and JSON for whoever asks.
 pub const JSON_COLUMN: &str = "metadata";
 
@@ -118,7 +121,7 @@ impl Query {
         let (filters, _) = arguments.filters(now_us).map_err(Failed::Question)?;
         let sql = match &self.log_query.judged {
             Some(judged) => filled(judged.sql, &arguments),
-            None => self.sql(&arguments, &filters, &cut),
+            None => self.sql(&arguments, &filters, &cut, LOG),
         };
         Ok(shared.reader()?.prepare(&sql)?)
     }
@@ -134,8 +137,16 @@ impl Query {
         let mut arguments = self.arguments.clone();
         let mut cut = self.cut(&mut arguments, now_us)?;
         let reader = shared.read(arguments.range.until_us)?;
+        if self.log_query.archive || arguments.archive {
+            // The files and the log are those of one moment: what goes from one to the other meanwhile is in either once.
+            let moment = reader.moment()?;
+            let range = arguments.range.bounds(now_us).map_err(Failed::Question)?;
+            let operations = moment.operations_with_archive(range, &shared.callers)?;
+            let (sql, parameters) = self.read_rows(&arguments, &cut, now_us, &operations)?;
+            return Ok(moment.bind(&selected(listed, &sql), &parameters)?);
+        }
         let Some(rolled) = &self.log_query.rolled else {
-            let (sql, parameters) = self.read_rows(&arguments, &cut, now_us)?;
+            let (sql, parameters) = self.read_rows(&arguments, &cut, now_us, LOG)?;
             return Ok(reader.bind(&selected(listed, &sql), &parameters)?);
         };
         let moment = reader.moment()?;
@@ -157,7 +168,7 @@ impl Query {
                 (sql, parameters, plan.complete_since_us, used)
             }
             None => {
-                let (sql, parameters) = self.read_rows(&arguments, &cut, now_us)?;
+                let (sql, parameters) = self.read_rows(&arguments, &cut, now_us, LOG)?;
                 (sql, parameters, known.complete_since_us(bounds.0), bounds)
             }
         };
@@ -270,11 +281,12 @@ impl Query {
         arguments: &Arguments,
         cut: &Cut,
         now_us: i64,
+        operations: &str,
     ) -> Result<(String, Named), Failed> {
         let (filters, mut parameters) = arguments.filters(now_us).map_err(Failed::Question)?;
         parameters.extend(cut.parameters());
         self.add_period(arguments, now_us, &mut parameters)?;
-        Ok((self.sql(arguments, &filters, cut), parameters))
+        Ok((self.sql(arguments, &filters, cut, operations), parameters))
     }
 
     /// The same from rollups and rows.
@@ -335,13 +347,14 @@ impl Query {
         Ok(())
     }
 
-    /// The .sql file with its placeholders filled: `{filters}` is a condition, some are about the part of the period in which an
+    /// The .sql file with its placeholders filled: `{operations}` is what operations are read from, `{filters}` a condition, some are about the part of the period in which an
     /// operation is, the others are made of `by`.
-    fn sql(&self, arguments: &Arguments, filters: &str, cut: &Cut) -> String {
+    fn sql(&self, arguments: &Arguments, filters: &str, cut: &Cut, operations: &str) -> String {
         let (part, join) = cut.part("epoch_us(timestamp)").unwrap_or_default();
         let sql = self
             .log_query
             .sql
+            .replace("{operations}", operations)
             .replace("{filters}", filters)
             .replace("{bucket_of_operation}", &part)
             .replace("{join_cells}", &join)

@@ -22,6 +22,12 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
     rows.extend(of_queue(own, &status));
     rows.extend(of_recovery(own, &status));
     rows.extend(of_retention(own));
+    rows.push((
+        "archive",
+        archive_path(engine),
+        "",
+        "Folder that operations are archived in before retention deletes them; empty where they are not",
+    ));
     rows.extend(of_spans(own, &status));
     rows.extend(of_metrics(own, engine.registry()));
     rows.extend(of_history(own));
@@ -42,6 +48,13 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
         .into_iter()
         .map(|(name, value, unit, meaning)| [name, &value, unit, meaning].map(Value::text).to_vec())
         .collect())
+}
+
+/// Nothing where the log does not answer, which other rows say.
+fn archive_path(engine: &Engine) -> String {
+    let archived = engine.answering().archived();
+    let archive = archived.ok().and_then(|(archive, _)| archive);
+    archive.map_or(String::new(), |archive| archive.path.display().to_string())
 }
 
 fn number(metric: &dyn Number) -> Row {
