@@ -8,7 +8,7 @@ use super::error::Error;
 use super::mark::random_id;
 use super::place::Place;
 use super::read::{watched, Moment, Reader};
-use super::retain::row_bytes;
+use super::space::row_bytes;
 use super::store::Store;
 use crate::calendar::{format_date, format_time, DAY_US};
 use crate::caller::Watcher;

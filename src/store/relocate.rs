@@ -409,6 +409,7 @@ mod tests {
             include_str!("../../sql/schema/0007_rollups.sql"),
             include_str!("../../sql/schema/0008_retention_rules.sql"),
             include_str!("../../sql/schema/0009_history.sql"),
+            include_str!("../../sql/schema/0010_archives.sql"),
         ];
         assert_eq!(
             schema.len(),

@@ -6,10 +6,9 @@ use super::place::Place;
 use super::read::count;
 use super::rollup::note_missing_rows;
 use super::runs::{note_run, BY_SIZE};
-use super::space::wal_bytes;
+use super::space::{row_bytes, wal_bytes};
 use super::store::Store;
 use crate::duckdb::{Cell, Connection};
-use crate::record::{Field, Kind};
 
 const OLDEST: &str = include_str!("../../sql/retention/oldest.sql");
 const ROW_BYTES: &str = include_str!("../../sql/retention/row_bytes.sql");
@@ -245,16 +244,3 @@ pub(super) fn note_missing(connection: &Connection, table: &str, which: &str) ->
 
 /// Where rows stand while they are written anew: within one transaction.
 const KEPT: &str = "operation_log_kept";
-
-/// What a row takes, as SQL: its texts, and about what all the rest does.
-pub(super) fn row_bytes() -> String {
-    let texts = Field::stored().iter().filter(|field| {
-        matches!(
-            field.kind(),
-            Kind::Text | Kind::Status | Kind::Json | Kind::TraceParent
-        )
-    });
-    texts.fold("100".to_owned(), |sum, field| {
-        format!("{sum} + coalesce(strlen({}), 0)", field.name())
-    })
-}

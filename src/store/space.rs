@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::place::Place;
 use crate::duckdb::{Cell, Connection};
+use crate::record::{Field, Kind};
 
 pub(super) fn used_bytes(
     connection: &Connection,
@@ -34,4 +35,17 @@ pub(super) fn wal_bytes(place: &Place) -> u64 {
         .path()
         .and_then(|path| std::fs::metadata(format!("{}.wal", path.display())).ok())
         .map_or(0, |file| file.len())
+}
+
+/// What a row takes, as SQL: its texts, and about what all the rest does.
+pub(super) fn row_bytes() -> String {
+    let texts = Field::stored().iter().filter(|field| {
+        matches!(
+            field.kind(),
+            Kind::Text | Kind::Status | Kind::Json | Kind::TraceParent
+        )
+    });
+    texts.fold("100".to_owned(), |sum, field| {
+        format!("{sum} + coalesce(strlen({}), 0)", field.name())
+    })
 }

@@ -69,6 +69,10 @@ def test_a_file_with_large_records_stays_near_its_limit(connect, host):
     count, first, last = session.execute("SELECT count(*), min(seq), max(seq) FROM operation_log").fetchone()
     assert (last, count) == (1600, last - first + 1)
     assert count > 50
+    # Those that went are known of, and that they went is said.
+    assert session.execute("SELECT sum(operations) FROM oplog_stats(since := '-infinity')").fetchall() == [(1600,)]
+    (complete_since,) = session.execute("SELECT complete_since FROM oplog_stats(since := '-infinity', by := 'table_name')").fetchone()
+    assert complete_since is not None
     constraints = "SELECT count(*) FROM duckdb_constraints() WHERE table_name = 'operation_log'"
     session.close()
     import duckdb
