@@ -27,9 +27,14 @@ impl Shared {
 }
 
 impl Shared {
-    /// Where operations are archived, and the files so far.
-    pub fn archived(&self) -> Result<(Option<Archive>, Vec<ArchiveFile>), Error> {
-        self.begin(|| Ok(self.reader()?.archived(&self.callers)?))
+    /// Where operations are archived; none where they are not.
+    pub fn archive(&self) -> Result<Option<Archive>, Error> {
+        self.begin(|| Ok(self.reader()?.archive()?))
+    }
+
+    /// The files so far.
+    pub fn archive_files(&self) -> Result<Vec<ArchiveFile>, Error> {
+        self.begin(|| Ok(self.reader()?.archive_files(&self.callers)?))
     }
 }
 

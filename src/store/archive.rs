@@ -79,14 +79,14 @@ fn files(rows: &[Vec<Cell<'static>>]) -> Vec<ArchiveFile> {
 }
 
 impl Reader {
-    /// Where operations are archived, and the files so far.
-    pub fn archived(
-        &self,
-        callers: &Watcher,
-    ) -> Result<(Option<Archive>, Vec<ArchiveFile>), Error> {
-        let moment = self.moment()?;
-        let rows = watched(moment.bind(FILES, &[])?, callers)?;
-        Ok((archive(&moment.connection)?, files(&rows)))
+    /// Where operations are archived; none where they are not.
+    pub fn archive(&self) -> Result<Option<Archive>, Error> {
+        archive(&self.connect()?)
+    }
+
+    /// The files so far.
+    pub fn archive_files(&self, callers: &Watcher) -> Result<Vec<ArchiveFile>, Error> {
+        Ok(files(&watched(self.bind(FILES, &[])?, callers)?))
     }
 }
 

@@ -97,7 +97,7 @@ fn set(engine: &Engine, arguments: &Arguments) -> Answer {
 }
 
 fn files(engine: &Engine, _: &Arguments) -> Answer {
-    let (_, files) = engine.answering().archived()?;
+    let files = engine.answering().archive_files()?;
     Ok(files
         .into_iter()
         .map(|file| {

@@ -52,8 +52,7 @@ pub fn status(engine: &Engine, _: &Arguments) -> Answer {
 
 /// Nothing where the log does not answer, which other rows say.
 fn archive_path(engine: &Engine) -> String {
-    let archived = engine.answering().archived();
-    let archive = archived.ok().and_then(|(archive, _)| archive);
+    let archive = engine.answering().archive().ok().flatten();
     archive.map_or(String::new(), |archive| archive.path.display().to_string())
 }
 
