@@ -1,6 +1,7 @@
 //! What may become full, as the metrics and their history have it.
 
 use super::error::Error;
+use super::metrics::{HOST, LOG};
 use super::shared::Shared;
 use crate::calendar::HOUR_US;
 use crate::capacity::{Measure, Resource};
@@ -19,10 +20,6 @@ const METRICS: [&str; 6] = [
     MEMORY,
     OPERATIONS,
 ];
-
-/// As label values.
-const HOST: &str = "host";
-const LOG: &str = "log";
 
 impl Shared {
     /// What may become full, with what was used since that time.

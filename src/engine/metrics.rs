@@ -10,6 +10,10 @@ use crate::metrics::{Metrics, Registry, Rules, Updates};
 use crate::record::{Batch, Stamp};
 use std::path::Path;
 
+/// What the label `database` says of the databases that share a log, and of the log.
+pub(super) const HOST: &str = "host";
+pub(super) const LOG: &str = "log";
+
 impl Shared {
     /// Counts operations that come from a spool.
     pub fn count(&self, batch: &Batch, stamp: &Stamp) {
@@ -40,8 +44,8 @@ impl Shared {
         let place = read(&self.log).place.clone();
         // Hosts that share a log share its metrics; the first one stands for them.
         let hosts = self.sampler.hosts();
-        let host = hosts.first().map(|path| ("host", path.as_path()));
-        let log = place.path().map(|path| ("log", path));
+        let host = hosts.first().map(|path| (HOST, path.as_path()));
+        let log = place.path().map(|path| (LOG, path));
         let databases: Vec<(&str, &Path)> = host.into_iter().chain(log).collect();
         self.metrics.measure(&databases);
         &self.metrics

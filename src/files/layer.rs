@@ -88,15 +88,8 @@ impl FileLayer for FileSystem {
             .collect()
     }
 
-    #[cfg(unix)]
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        File::open(directory)?.sync_all()
-    }
-
-    /// Only Unix can, and needs to.
-    #[cfg(not(unix))]
-    fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
-        Ok(())
+        sync_directory(directory)
     }
 
     fn is_strange(&self, path: &Path) -> bool {
@@ -136,6 +129,18 @@ impl LogFile for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+/// Makes what was created in a directory survive a power loss.
+#[cfg(unix)]
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Only Unix can, and needs to.
+#[cfg(not(unix))]
+pub fn sync_directory(_directory: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// A read that fails is tried so often: a fault that passes is no damage.

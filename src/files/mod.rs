@@ -17,7 +17,7 @@ pub use access::{create_like, restrict};
 pub use beside::SET_ASIDE_MAX;
 pub use beside::{has_spans, limit_set_aside, restrict_beside, stands_beside};
 pub use error::FileError;
-pub use layer::{read_up_to, write_whole, FileLayer, FileSystem, LogFile};
+pub use layer::{read_up_to, sync_directory, write_whole, FileLayer, FileSystem, LogFile};
 pub use lock::{is_at, is_locked, Lock};
 pub use names::{log_of_spool, Names, JOURNAL_MAGIC, SPANS_MAGIC, SPOOL};
 pub use open::{open_regular, Mode};

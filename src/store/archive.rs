@@ -13,8 +13,7 @@ use super::store::Store;
 use crate::calendar::{format_date, format_time, DAY_US};
 use crate::caller::Watcher;
 use crate::duckdb::{Cell, Connection};
-use crate::files::create_like;
-use std::fs::File;
+use crate::files::{create_like, open_regular, sync_directory, Mode};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +102,7 @@ impl Moment {
         for file in files(&rows) {
             let is_asked = since_us.is_none_or(|since| file.last_us >= since)
                 && until_us.is_none_or(|until| file.first_us < until);
-            if is_asked && is_there(&file.path)? {
+            if is_asked && is_present(&file)? {
                 found.push(quoted(&file.path)?);
             }
         }
@@ -124,10 +123,11 @@ impl ArchiveFile {
     }
 }
 
-fn is_there(path: &Path) -> Result<bool, Error> {
-    if path.is_file() {
+fn is_present(file: &ArchiveFile) -> Result<bool, Error> {
+    if file.is_there() {
         return Ok(true);
     }
+    let path = file.path.as_path();
     // The folder of the day may have gone with it; the archive's own has not.
     let folder = path.parent().and_then(Path::parent);
     match folder {
@@ -286,18 +286,14 @@ impl Archiving {
                 written,
             });
         }
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .open(&unfinished)
-            .map_err(failed)?;
+        let file = open_regular(&unfinished, Mode::Write).map_err(failed)?;
         let bytes = file
             .sync_all()
             .and_then(|()| file.metadata())
             .map_err(failed)?
             .len();
         std::fs::rename(&unfinished, &path).map_err(failed)?;
-        sync_folder(&folder).map_err(failed)?;
+        sync_directory(&folder).map_err(failed)?;
         note(connection, &path, day, bytes, now_us)
     }
 }
@@ -362,19 +358,8 @@ fn begin_folder(folder: &Path) -> io::Result<()> {
     match std::fs::create_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => folder.parent().map_or(Ok(()), sync_folder),
+        Ok(()) => folder.parent().map_or(Ok(()), sync_directory),
     }
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Only Unix can, and needs to.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Removes the files of a run, whole ones and others. Their names are random: nobody else's are like them.

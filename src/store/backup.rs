@@ -12,7 +12,7 @@ use super::read::Moment;
 use super::schema;
 use super::store::Store;
 use crate::caller::{self, Watcher};
-use crate::files::{self, FileLayer, FileSystem, Names};
+use crate::files::{self, Names};
 use crate::record::format_id;
 use std::path::{Path, PathBuf};
 
@@ -85,12 +85,8 @@ impl Moment {
     /// Puts the rows of a table in the place of those that a new log begins with.
     fn copy_table(&self, copy: &Store, table: &str, callers: &Watcher) -> Result<(), Error> {
         copy.connection.execute(&format!("DELETE FROM {table}"))?;
-        let columns = copy.connection.prepare(&format!("FROM {table}"))?.columns();
-        let columns: Vec<String> = columns
-            .into_iter()
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        let select = format!("SELECT {} FROM {table}", columns.join(", "));
+        let columns = schema::columns(&copy.connection, table)?;
+        let select = format!("SELECT {columns} FROM {table}");
         let statement = self.connection.prepare(&select)?;
         let interrupter = statement.interrupter();
         let watched = callers.watch(move || interrupter.interrupt());
@@ -118,12 +114,12 @@ impl Draft {
             std::io::ErrorKind::AlreadyExists => Error::Occupied(self.to.clone()),
             _ => self.failed(error),
         })?;
-        FileSystem::beside(&self.to)
-            .sync_directory(&Names::beside(&self.to).directory)
-            .map_err(|error| Error::NotSynced {
+        files::sync_directory(&Names::beside(&self.to).directory).map_err(|error| {
+            Error::NotSynced {
                 path: self.to.clone(),
                 error,
-            })?;
+            }
+        })?;
         Ok(Backup {
             path: self.to.clone(),
             operations: self.operations,

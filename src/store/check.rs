@@ -206,12 +206,7 @@ impl Checking<'_> {
     }
 
     fn read(&self, table: &str) -> Result<(Verdict, String), Error> {
-        let columns = self.connection.prepare(&format!("FROM {table}"))?.columns();
-        let columns: Vec<String> = columns
-            .into_iter()
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        let columns = columns.join(", ");
+        let columns = schema::columns(self.connection, table)?;
         let [rows] = self.numbers(&format!(
             "SELECT count(*), max(hash({columns}))::VARCHAR FROM {table}"
         ))?;

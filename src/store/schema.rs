@@ -134,6 +134,16 @@ pub fn tables(connection: &Connection) -> Result<Vec<String>, Error> {
         .collect())
 }
 
+/// The columns of a table, as SQL lists them.
+pub fn columns(connection: &Connection, table: &str) -> Result<String, Error> {
+    let columns = connection.prepare(&format!("FROM {table}"))?.columns();
+    let quoted: Vec<String> = columns
+        .into_iter()
+        .map(|(name, _)| format!("\"{name}\""))
+        .collect();
+    Ok(quoted.join(", "))
+}
+
 fn is_log_of(tables: &[String]) -> bool {
     TABLES_OF_VERSION_1
         .iter()

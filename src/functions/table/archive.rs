@@ -67,16 +67,15 @@ fn wanted(arguments: &Arguments) -> Result<Option<Archive>, String> {
             excerpt(every)
         )
     })?;
-    let path = arguments.text("path").unwrap_or_default();
+    let path = arguments.path("path")?;
     if path.is_empty() {
         return Ok(None);
     }
-    let refused = |why: &str| Err(format!("path is '{}': {why}", excerpt(&path)));
-    if path.contains('\0') {
-        return refused("no path has a NUL character");
-    }
     if path.contains("://") {
-        return refused("give a folder of this machine; what is in it can be copied anywhere");
+        return Err(format!(
+            "path is '{}': give a folder of this machine; what is in it can be copied anywhere",
+            excerpt(&path)
+        ));
     }
     Ok(Some(Archive {
         path: absolute(Path::new(&path)),

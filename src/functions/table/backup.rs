@@ -4,7 +4,6 @@ use super::engine_function::{Arguments, EngineFunction, Parameter, Type, BASE};
 use super::policy::Effect;
 use super::rows::{Answer, Value};
 use crate::engine::Engine;
-use crate::excerpt::excerpt;
 use crate::store::{Check, Verdict};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -80,15 +79,9 @@ fn check(engine: &Engine, arguments: &Arguments) -> Answer {
 }
 
 fn file(arguments: &Arguments) -> Result<PathBuf, String> {
-    let path = arguments.text("path").unwrap_or_default();
+    let path = arguments.path("path")?;
     if path.is_empty() {
         return Err("path is '': give the path of a file".into());
-    }
-    if path.contains('\0') {
-        return Err(format!(
-            "path is '{}': no path has a NUL character",
-            excerpt(&path)
-        ));
     }
     Ok(PathBuf::from(path))
 }

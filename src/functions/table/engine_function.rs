@@ -5,6 +5,7 @@ use super::policy::{Effect, Effects};
 use super::rows::{Answer, Scan};
 use crate::duckdb::{Context, LogicalType, Table, TableBind, TableOutput, TypeId};
 use crate::engine::Engine;
+use crate::excerpt::excerpt;
 use crate::functions::Session;
 
 /// The type of a parameter or a column.
@@ -124,6 +125,18 @@ impl Arguments {
         match self.get(name)? {
             Given::Text(text) => Some(text.clone()),
             _ => None,
+        }
+    }
+
+    /// A path, "" where none is given.
+    pub fn path(&self, name: &str) -> Result<String, String> {
+        let path = self.text(name).unwrap_or_default();
+        match path.contains('\0') {
+            true => Err(format!(
+                "{name} is '{}': no path has a NUL character",
+                excerpt(&path)
+            )),
+            false => Ok(path),
         }
     }
 

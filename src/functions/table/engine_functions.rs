@@ -5,7 +5,6 @@ use super::policy::Effect;
 use super::rows::{Answer, Value};
 use super::status::status;
 use crate::engine::Engine;
-use crate::excerpt::excerpt;
 use crate::settings::Setting;
 use std::path::Path;
 
@@ -107,15 +106,9 @@ fn metrics(engine: &Engine, _: &Arguments) -> Answer {
 }
 
 fn open(engine: &Engine, arguments: &Arguments) -> Answer {
-    let path = arguments.text("path").unwrap_or_default();
+    let path = arguments.path("path")?;
     if path.is_empty() {
         return Err("path is '': name the file that the log shall be kept in".into());
-    }
-    if path.contains('\0') {
-        return Err(format!(
-            "path is '{}': no path has a NUL character",
-            excerpt(&path)
-        ));
     }
     let moved = engine.move_to(Path::new(&path))?;
     let place = engine.status().place;

@@ -347,8 +347,8 @@ impl Query {
         Ok(())
     }
 
-    /// The .sql file with its placeholders filled: `{operations}` is what operations are read from, `{filters}` a condition, some are about the part of the period in which an
-    /// operation is, the others are made of `by`.
+    /// The .sql file with its placeholders filled: `{operations}` is what operations are read from, `{filters}` a condition; some
+    /// are about the part of the period in which an operation is, the others are made of `by`.
     fn sql(&self, arguments: &Arguments, filters: &str, cut: &Cut, operations: &str) -> String {
         let (part, join) = cut.part("epoch_us(timestamp)").unwrap_or_default();
         let sql = self
